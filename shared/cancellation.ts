@@ -1,0 +1,54 @@
+/** A signal that follows several others, and the way to let go of them. */
+export interface LinkedSignal extends Disposable {
+  readonly signal: AbortSignal;
+  /** Aborts this signal only; the parents are untouched. */
+  abort(reason?: unknown): void;
+}
+
+/**
+ * Makes a signal that aborts when any of `parents` does, with that parent's reason.
+ *
+ * Use it in place of `AbortSignal.any` wherever a long-lived signal meets short-lived work: `any` keeps a
+ * dependant registered with the parent for as long as the parent lives (nodejs/node#55351); this link
+ * takes its listeners away on dispose.
+ *
+ * @example
+ * using link = linkSignals([options.signal]);
+ * await work(link.signal);
+ */
+export function linkSignals(parents: Iterable<AbortSignal | undefined>): LinkedSignal {
+  const controller = new AbortController();
+  const detachers: (() => void)[] = [];
+  const detach = (): void => {
+    for (const off of detachers.splice(0)) off();
+  };
+  const abort = (reason?: unknown): void => {
+    detach();
+    controller.abort(reason);
+  };
+  for (const parent of parents) {
+    if (parent === undefined) continue;
+    if (parent.aborted) {
+      abort(parent.reason);
+      break;
+    }
+    const onAbort = (): void => abort(parent.reason);
+    parent.addEventListener('abort', onAbort, { once: true });
+    detachers.push(() => parent.removeEventListener('abort', onAbort));
+  }
+  return { signal: controller.signal, abort, [Symbol.dispose]: detach };
+}
+
+/**
+ * Waits for `promise`, or for the signal, whichever comes first. The work behind `promise` is not stopped.
+ * @throws the signal's reason if it aborts first.
+ */
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return await new Promise<T>((resolve, reject) => {
+    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- a signal's reason is passed on as it is
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
