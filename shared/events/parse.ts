@@ -61,8 +61,13 @@ export function checkAgainst<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issues = result.error.issues.flatMap((issue) => flatten(issue));
-  throw new EventParseError(issues.slice(0, MAX_ISSUES).map((issue) => describe(issue, value, at)));
+  // Of several issues at one place the last is the most exact: "an integer" before "at most 53687091200000".
+  const byPath = new Map<string, ParseIssue>();
+  for (const issue of result.error.issues.flatMap((each) => flatten(each))) {
+    const described = describe(issue, value, at);
+    if (byPath.size < MAX_ISSUES || byPath.has(described.path)) byPath.set(described.path, described);
+  }
+  throw new EventParseError([...byPath.values()]);
 }
 
 /** zod reports unknown keys as one issue at their parent; one issue each says more. */
@@ -124,7 +129,6 @@ function expectation(issue: z.core.$ZodIssue): string {
 }
 
 const FORMATS: Readonly<Record<string, string>> = {
-  uuid: 'a UUID of version 7 (RFC 9562)',
   datetime: 'an RFC 3339 date and time such as 2026-01-31T12:00:00Z',
   url: 'an absolute http or https URL',
 };

@@ -97,11 +97,19 @@ export const manifestSchema = z.looseObject({
   attachments: attachmentListSchema,
 });
 
+/** @see https://www.rfc-editor.org/rfc/rfc9562#section-5.7 */
+const uuid7 = z
+  .string()
+  .regex(
+    /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    'a UUID of version 7 in lower case (RFC 9562)',
+  );
+
 /** All of an event but its data. */
 const eventHeadSchema = z.looseObject({
   specversion: z.literal('1.0'),
   waybillversion: z.literal(EVENT_VERSION),
-  id: z.uuidv7(),
+  id: uuid7,
   type: busName,
   source: busName,
   subject: text(1024).optional(),
