@@ -77,7 +77,7 @@ function fromQuery(pairs: Pairs): SigV4Claim | SigV4Refusal {
   }
   const signedAtMs = parseAmzDate(amzDate);
   if (signedAtMs === undefined) {
-    return bad('X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd\'T\'HHmmss\'Z\'"');
+    return bad("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
   }
   if (!/^-?\d{1,15}$/.test(expires)) return bad('X-Amz-Expires should be a number');
   const expiresSeconds = Number(expires);
@@ -125,11 +125,7 @@ function fromHeader(text: string, headers: Headers, serviceName: string): SigV4C
     );
   }
   if (serviceName === 's3' && headers['x-amz-content-sha256'] === undefined) {
-    return refuse(
-      400,
-      'InvalidRequest',
-      'Missing required header for this request: x-amz-content-sha256',
-    );
+    return refuse(400, 'InvalidRequest', 'Missing required header for this request: x-amz-content-sha256');
   }
   const dated = requestDate(headers);
   if (dated === undefined) {

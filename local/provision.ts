@@ -1,0 +1,57 @@
+import type { EventBridgeService } from './eventbridge/service.ts';
+import { checkQueue, type LocalQueue, type LocalRule } from './local-options.ts';
+import { show } from '../shared/options.ts';
+import type { SqsService } from './sqs.ts';
+
+/** Makes queues, buses and rules by their short descriptions. */
+export interface Provisioner {
+  /** Makes a queue, or changes it; its dead-letter queue is made if absent. */
+  putQueue(queue: LocalQueue): Promise<void>;
+  /** Makes a bus, if it is absent. */
+  putBus(name: string): Promise<void>;
+  /**
+   * Puts a rule with one queue as its target.
+   * @throws {TypeError} if the bus or the queue does not exist.
+   */
+  putRule(rule: LocalRule): Promise<void>;
+}
+
+/** Makes the provisioner of a stack. */
+export function createProvisioner(sqs: SqsService, events: EventBridgeService): Provisioner {
+  const ensureQueue = async (name: string, attributes: Record<string, string>): Promise<void> => {
+    const fifo = name.endsWith('.fifo') ? { FifoQueue: 'true' } : {};
+    if (!sqs.hasQueue(name)) await sqs.call('CreateQueue', { QueueName: name, Attributes: { ...fifo } });
+    if (Object.keys(attributes).length > 0)
+      await sqs.call('SetQueueAttributes', { QueueUrl: sqs.queueUrl(name), Attributes: attributes });
+  };
+
+  return {
+    putQueue: async (queue) => {
+      const { name, deadLetterQueue, maxReceiveCount = 20 } = checkQueue(queue);
+      if (deadLetterQueue !== undefined) await ensureQueue(deadLetterQueue, {});
+      const given: Readonly<Record<string, string | number | undefined>> = {
+        VisibilityTimeout: queue.visibilityTimeoutSeconds,
+        DelaySeconds: queue.delaySeconds,
+        ReceiveMessageWaitTimeSeconds: queue.receiveWaitTimeSeconds,
+        RedrivePolicy:
+          deadLetterQueue === undefined
+            ? undefined
+            : JSON.stringify({ deadLetterTargetArn: sqs.queueArn(deadLetterQueue), maxReceiveCount }),
+      };
+      const attributes = Object.entries(given).filter(([, value]) => value !== undefined);
+      await ensureQueue(name, Object.fromEntries(attributes.map(([field, value]) => [field, String(value)])));
+    },
+    putBus: async (name) => {
+      if (!events.hasBus(name)) await events.call('CreateEventBus', { Name: name });
+    },
+    putRule: async ({ bus = 'default', name, pattern, queue }) => {
+      if (!events.hasBus(bus)) throw new TypeError(`rules.bus: got ${show(bus)}, expected a bus that exists`);
+      if (!sqs.hasQueue(queue))
+        throw new TypeError(`rules.queue: got ${show(queue)}, expected a queue that exists`);
+      const rule = { EventBusName: bus, Name: name };
+      await events.call('PutRule', { ...rule, EventPattern: JSON.stringify(pattern), State: 'ENABLED' });
+      const targets = [{ Id: queue, Arn: sqs.queueArn(queue) }];
+      await events.call('PutTargets', { EventBusName: bus, Rule: name, Targets: targets });
+    },
+  };
+}

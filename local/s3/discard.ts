@@ -1,0 +1,15 @@
+import type { BlobStore } from './store/blobs.ts';
+
+/** Runs `work`; if it fails, removes blobs that it would have made part of an object. */
+export async function discardOnError<T>(
+  blobs: BlobStore,
+  names: readonly string[],
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await blobs.remove(names);
+    throw error;
+  }
+}

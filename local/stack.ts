@@ -1,0 +1,174 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import type { Clock } from '../shared/clock.ts';
+import type { LocalIdentity } from './authenticate.ts';
+import { createDispatcher } from './dispatch.ts';
+import { createEventBridgeService } from './eventbridge/service.ts';
+import { createFaultSwitch, type FaultSwitch } from './faults.ts';
+import {
+  resolveLocalOptions,
+  type LocalBucket,
+  type LocalOptions,
+  type ResolvedLocalOptions,
+} from './local-options.ts';
+import { listen } from './loopback-server.ts';
+import { objectCreatedEvent } from './object-created.ts';
+import type { ObjectCreatedEvent, S3ServiceOptions } from './s3/options.ts';
+import { createProvisioner, type Provisioner } from './provision.ts';
+import { createSpy, type Spy } from './spy.ts';
+import { LOCAL_ACCOUNT_ID } from './sqs-store.ts';
+import { createSqsService } from './sqs.ts';
+
+/** What a stack asks of its S3. */
+export interface StackS3 {
+  /** Answers a request. */
+  handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
+  /** Makes a bucket, if it is absent. */
+  createBucket(name: string, options: { readonly versioning: boolean }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What any SDK v3 client needs to use the stack. */
+export interface LocalClientOptions {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+  readonly forcePathStyle: true;
+}
+
+/** A running local stack: S3, SQS and EventBridge on one loopback port. */
+export interface LocalStack extends Provisioner, AsyncDisposable {
+  /** `http://127.0.0.1:<port>` */
+  readonly endpoint: string;
+  readonly port: number;
+  readonly region: string;
+  /** Where its state is kept. */
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly accountId: typeof LOCAL_ACCOUNT_ID;
+  /** Those of its first identity. */
+  readonly credentials: LocalClientOptions['credentials'];
+  readonly faults: FaultSwitch;
+  readonly spy: Spy;
+  queueUrl(name: string): string;
+  queueArn(name: string): string;
+  /**
+   * Options for any SDK v3 client.
+   * @example new S3Client(stack.clientOptions())
+   */
+  clientOptions(): LocalClientOptions;
+  /** Makes a bucket, if it is absent; with versioning unless told otherwise. */
+  putBucket(bucket: string | LocalBucket): Promise<void>;
+  /** Ends long polls, lets answers finish for half a second, cuts the rest; removes a temporary directory. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a stack around this S3.
+ * @throws {TypeError|RangeError} if an option is malformed; the listening error, such as EADDRINUSE.
+ */
+export async function startStack(
+  options: LocalOptions,
+  createS3: (options: S3ServiceOptions) => StackS3 | Promise<StackS3>,
+): Promise<LocalStack> {
+  const resolved = resolveLocalOptions(options);
+  const faults = createFaultSwitch(resolved.faults);
+  const dir = resolved.dir === undefined ? undefined : resolve(resolved.dir);
+  const undo: (() => Promise<void> | void)[] = [];
+  try {
+    return await assemble(resolved, faults, dir ?? (await temporaryDir(undo)), createS3, undo);
+  } catch (error) {
+    await unwind(undo);
+    throw error;
+  }
+}
+
+async function assemble(
+  options: ResolvedLocalOptions,
+  faults: FaultSwitch,
+  dir: string,
+  createS3: (options: S3ServiceOptions) => StackS3 | Promise<StackS3>,
+  undo: (() => Promise<void> | void)[],
+): Promise<LocalStack> {
+  const { clock, region, identities, logger, host } = options;
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  let port = 0;
+  const endpoint = (): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+  const spy = createSpy(clock);
+  undo.push(() => spy.close());
+  const sqs = createSqsService(region, endpoint, spy);
+  undo.push(() => sqs.close());
+  const events = await createEventBridgeService({ dir, region, clock, logger, queues: sqs, spy });
+  const onObjectCreated = (created: ObjectCreatedEvent): void => {
+    events.publishOwn(objectCreatedEvent(created)).catch((error: unknown) => {
+      logger.error({ err: error, bucket: created.bucket }, 'Object Created was not delivered');
+    });
+  };
+  const s3Options = { dir: join(dir, 's3'), clock, region, identities, faults, onObjectCreated };
+  const s3 = await createS3(s3Options);
+  undo.push(() => s3.close());
+
+  const closing = new AbortController();
+  const context = { clock, region, identities, logger, faults, spy, closing: closing.signal };
+  const server = await listen(host, options.port, createDispatcher({ sqs, events, s3 }, context));
+  undo.push(() => server.close());
+  undo.push(() => closing.abort());
+  port = server.port;
+
+  const provisioner = createProvisioner(sqs, events);
+  const putBucket = async (bucket: string | LocalBucket): Promise<void> => {
+    const { name, versioning = true } = typeof bucket === 'string' ? { name: bucket } : bucket;
+    await s3.createBucket(name, { versioning });
+  };
+  for (const bucket of options.buckets) await putBucket(bucket);
+  for (const queue of options.queues) await provisioner.putQueue(queue);
+  for (const bus of options.buses) await provisioner.putBus(bus);
+  for (const rule of options.rules) await provisioner.putRule(rule);
+
+  const credentials = credentialsOf(identities);
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> => (closed ??= unwind(undo));
+  return {
+    ...provisioner,
+    putBucket,
+    endpoint: endpoint(),
+    port,
+    region,
+    dir,
+    clock,
+    accountId: LOCAL_ACCOUNT_ID,
+    credentials,
+    faults,
+    spy,
+    queueUrl: (name) => sqs.queueUrl(name),
+    queueArn: (name) => sqs.queueArn(name),
+    clientOptions: () => ({ endpoint: endpoint(), region, credentials, forcePathStyle: true }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Undoes what was done, the last first. */
+async function unwind(undo: (() => Promise<void> | void)[]): Promise<void> {
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+}
+
+async function temporaryDir(undo: (() => Promise<void> | void)[]): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'waybill-local-'));
+  undo.push(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
+  return dir;
+}
+
+function credentialsOf([first]: readonly LocalIdentity[]): LocalClientOptions['credentials'] {
+  if (first === undefined) throw new TypeError('identities: got an empty array, expected at least one');
+  const { accessKeyId, secretAccessKey, sessionToken } = first;
+  return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+}
