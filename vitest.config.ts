@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-const project = (name: string, include: string[], testTimeout: number) => ({
-  test: { name, include, testTimeout, hookTimeout: 30_000, environment: 'node' as const },
+const project = (name: string, include: string[], testTimeout: number, extra: object = {}) => ({
+  test: { name, include, testTimeout, hookTimeout: 30_000, environment: 'node' as const, ...extra },
 });
 
 export default defineConfig({
@@ -11,7 +11,11 @@ export default defineConfig({
       project('unit', ['test/unit/**/*.test.ts'], 10_000),
       project('property', ['test/property/**/*.test.ts'], 120_000),
       project('integration', ['test/integration/**/*.test.ts'], 60_000),
-      project('e2e', ['test/e2e/**/*.test.ts'], 600_000),
+      // One file at a time: they measure memory and kill processes on a machine of two cores.
+      project('e2e', ['test/e2e/**/*.test.ts'], 600_000, {
+        globalSetup: ['test/helpers/build-once.ts'],
+        fileParallelism: false,
+      }),
     ],
   },
 });

@@ -68,6 +68,11 @@ export function resolveStores(options: StoresOptions): Stores {
   };
 }
 
+/** Stores that were resolved before, or their configuration. @throws {TypeError} like `resolveStores` */
+export function toStores(stores: StoresOptions | Stores): Stores {
+  return typeof stores.get === 'function' ? (stores as Stores) : resolveStores(stores as StoresOptions);
+}
+
 function resolveStore(name: string, parsed: z.output<typeof storeSchema>): Store {
   nonEmptyString(`stores.${name}.bucket`, parsed.bucket);
   const { bucket, region, endpoint } = parsed;

@@ -1,0 +1,57 @@
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { command, runWith } from '../command.ts';
+import { environmentFile, LOCAL_NAMES, startExchange, writePrivateFile } from '../stack.ts';
+import { durationSeconds, wholeNumber } from '../values.ts';
+
+interface UpOptions {
+  readonly port: number;
+  readonly urlServicePort: number;
+  readonly dir: string;
+  readonly envFile: string;
+  readonly urlTtl: number;
+}
+
+/** `waybill up`: the embedded stack, with everything an exchange needs. */
+export function upCommand(): Command {
+  return command('up', 'run the embedded stack: S3, EventBridge, SQS and the URL service, on loopback', [
+    'waybill up',
+    'waybill up --port 0 --dir /tmp/exchange --env-file /tmp/exchange.env',
+    '. ./.waybill.env && waybill publish report.pdf --type report.made --source reports',
+  ])
+    .option('--port <port>', 'port of S3, SQS and EventBridge; 0 for any', wholeNumber(0, 65_535), 4600)
+    .option('--url-service-port <port>', 'port of the URL service; 0 for any', wholeNumber(0, 65_535), 4601)
+    .option('--dir <dir>', 'where objects, keys and rules are kept', '.waybill')
+    .option('--env-file <file>', 'where the variables to source are written (mode 0600)', '.waybill.env')
+    .option('--url-ttl <duration>', 'life of the URLs that the URL service gives', durationSeconds, 900)
+    .action((options: UpOptions) =>
+      runWith(options, async ({ out, logger, signal }) => {
+        await using exchange = await startExchange({
+          dir: options.dir,
+          port: options.port,
+          urlServicePort: options.urlServicePort,
+          urlTtlSeconds: options.urlTtl,
+          logger,
+        });
+        const envFile = resolve(options.envFile);
+        await writePrivateFile(envFile, environmentFile(exchange.variables));
+        const { local, urlService } = exchange;
+        out.say(`S3, SQS, EventBridge  ${local.endpoint}`);
+        out.say(`URL service           ${urlService.url}`);
+        out.say(
+          `bucket ${LOCAL_NAMES.bucket}, bus ${LOCAL_NAMES.bus}, queue ${LOCAL_NAMES.queue}, DLQ ${LOCAL_NAMES.deadLetterQueue}`,
+        );
+        out.say(`kept in ${local.dir}; queues live in memory`);
+        out.say(`\nIn another shell:  . ${envFile}\nCtrl-C stops it.`);
+        out.emit({
+          type: 'up',
+          endpoint: local.endpoint,
+          urlService: urlService.url,
+          dir: local.dir,
+          envFile,
+        });
+        if (!signal.aborted) await once(signal, 'abort');
+      }),
+    );
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { resolveStores, storesSchema, type StoresOptions } from '../shared/stores.ts';
+import { checked, UsageError } from './errors.ts';
+
+const optional = z.string().min(1).optional();
+
+/** The environment variables that the CLI reads; the AWS SDK reads its own beside them. */
+const environmentSchema = z.object({
+  AWS_ENDPOINT_URL: optional,
+  AWS_ENDPOINT_URL_S3: optional,
+  AWS_REGION: optional,
+  AWS_DEFAULT_REGION: optional,
+  WAYBILL_STORES: optional,
+  WAYBILL_STORE: optional,
+  WAYBILL_BUS: optional,
+  WAYBILL_QUEUE: optional,
+  WAYBILL_DLQ: optional,
+  WAYBILL_URL_SERVICE: optional,
+  WAYBILL_SIGNING_KEY: optional,
+  WAYBILL_PRODUCER_KEYS: optional,
+  WAYBILL_CALLERS: optional,
+});
+
+export type Environment = z.output<typeof environmentSchema>;
+
+/** Reads the environment; an empty variable counts as not set. */
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
+  return environmentSchema.parse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')));
+}
+
+/** @throws {UsageError} naming the flag and the variable when neither gave a value */
+export function required(value: string | undefined, flag: string, variable: string): string {
+  if (value !== undefined) return value;
+  throw new UsageError(
+    `${flag}: missing; give the flag or set ${variable} (\`waybill up\` writes it to .waybill.env)`,
+  );
+}
+
+/** The region by flag or environment, us-east-1 with an endpoint of one's own. @throws {UsageError} */
+export function regionOf(env: Environment, flag: string | undefined): string {
+  const region = flag ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION;
+  if (region !== undefined) return region;
+  if (env.AWS_ENDPOINT_URL !== undefined) return 'us-east-1';
+  throw new UsageError('--region: missing; give the flag or set AWS_REGION');
+}
+
+/** The stores: JSON, or the path of a JSON file. @throws {UsageError} naming store and field */
+export function storesOf(env: Environment, flag: string | undefined): StoresOptions {
+  const value = required(flag ?? env.WAYBILL_STORES, '--stores', 'WAYBILL_STORES');
+  const parsed = jsonOrFile('--stores (WAYBILL_STORES)', value);
+  const result = storesSchema.safeParse(parsed);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw new UsageError(
+      `--stores (WAYBILL_STORES): ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
+    );
+  }
+  const stores = parsed as StoresOptions;
+  checked(() => resolveStores(stores));
+  return stores;
+}
+
+/** Parses JSON given as text, or in a file whose path is given. @throws {UsageError} */
+export function jsonOrFile(what: string, value: string): unknown {
+  const inline = /^\s*[[{"]/.test(value);
+  const text = inline ? value : readTextFile(what, value);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const where = inline ? 'the value' : `file ${JSON.stringify(value)}`;
+    throw new UsageError(`${what}: ${where} is not JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+/** @throws {UsageError} naming flag and path when the file cannot be read */
+export function readTextFile(what: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    throw new UsageError(`${what}: cannot read file ${JSON.stringify(path)} (${code})`);
+  }
+}

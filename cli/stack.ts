@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { startLocal, type FaultRule, type LocalStack } from '../local/index.ts';
+import { createUrlService, startUrlServiceServer, type UrlServiceServer } from '../producers/index.ts';
+import {
+  createClaimCheckVerifier,
+  generateProducerKey,
+  parseProducerKeys,
+  parseSigningKey,
+  serialiseProducerKeys,
+  serialiseSigningKey,
+  type ProducerKey,
+  type SigningKeyFile,
+} from '../shared/claim-check.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { StoresOptions } from '../shared/stores.ts';
+import { shellQuote } from './values.ts';
+
+/** Names of what `waybill up` makes. */
+export const LOCAL_NAMES = {
+  store: 'payloads',
+  bucket: 'waybill-payloads',
+  bus: 'waybill',
+  queue: 'waybill-consumer',
+  deadLetterQueue: 'waybill-consumer-dlq',
+  rule: 'waybill-all',
+  producer: 'local-producer',
+  caller: 'local-consumer',
+} as const;
+
+export interface ExchangeOptions {
+  /** Where everything is kept; made if absent. */
+  readonly dir: string;
+  /** @default 0, any free port */
+  readonly port?: number;
+  /** @default 0, any free port */
+  readonly urlServicePort?: number;
+  /** Life of the URLs that the URL service gives, in seconds. @default 900 */
+  readonly urlTtlSeconds?: number;
+  readonly clock?: Clock;
+  readonly faults?: readonly FaultRule[];
+  readonly logger: Logger;
+}
+
+/** The whole exchange on one machine: the embedded stack and the URL service. */
+export interface LocalExchange extends AsyncDisposable {
+  readonly local: LocalStack;
+  readonly urlService: UrlServiceServer;
+  readonly stores: StoresOptions;
+  readonly signingKey: SigningKeyFile;
+  readonly producerKeys: readonly ProducerKey[];
+  /** Variables for producers and consumers, as `.waybill.env` holds them. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** Starts the exchange on loopback. Keys and credentials are made once and kept in `dir`. */
+export async function startExchange(options: ExchangeOptions): Promise<LocalExchange> {
+  const dir = resolve(options.dir);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const credentials = await keptCredentials(join(dir, 'credentials.json'));
+  const keys = await keptKeys(dir);
+  const clock = options.clock === undefined ? {} : { clock: options.clock };
+  const local = await startLocal({
+    port: options.port ?? 0,
+    dir,
+    identities: [{ ...credentials, name: LOCAL_NAMES.caller }],
+    buckets: [LOCAL_NAMES.bucket],
+    buses: [LOCAL_NAMES.bus],
+    queues: [{ name: LOCAL_NAMES.queue, deadLetterQueue: LOCAL_NAMES.deadLetterQueue }],
+    rules: [
+      {
+        bus: LOCAL_NAMES.bus,
+        name: LOCAL_NAMES.rule,
+        pattern: { source: [{ prefix: '' }] },
+        queue: LOCAL_NAMES.queue,
+      },
+    ],
+    faults: options.faults ?? [],
+    ...clock,
+  });
+  try {
+    const stores: StoresOptions = {
+      [LOCAL_NAMES.store]: {
+        bucket: LOCAL_NAMES.bucket,
+        region: local.region,
+        endpoint: local.endpoint,
+        pathStyle: true,
+      },
+    };
+    const service = createUrlService({
+      stores,
+      credentials,
+      verifier: createClaimCheckVerifier({ keys: keys.producerKeys, ...clock }),
+      callers: { [LOCAL_NAMES.caller]: { types: '*', prefixes: ['payloads/'] } },
+      urlTtlSeconds: options.urlTtlSeconds ?? 900,
+      logger: options.logger,
+      ...clock,
+    });
+    const urlService = await startUrlServiceServer({
+      service,
+      port: options.urlServicePort ?? 0,
+      region: local.region,
+      identities: [{ ...credentials, caller: LOCAL_NAMES.caller }],
+      logger: options.logger,
+      ...clock,
+    });
+    return {
+      local,
+      urlService,
+      stores,
+      ...keys,
+      variables: {
+        AWS_ENDPOINT_URL: local.endpoint,
+        AWS_REGION: local.region,
+        AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+        WAYBILL_STORES: JSON.stringify(stores),
+        WAYBILL_BUS: LOCAL_NAMES.bus,
+        WAYBILL_QUEUE: local.queueUrl(LOCAL_NAMES.queue),
+        WAYBILL_URL_SERVICE: urlService.url,
+        WAYBILL_SIGNING_KEY: join(dir, 'signing-key.json'),
+        WAYBILL_PRODUCER_KEYS: join(dir, 'producer-keys.json'),
+      },
+      [Symbol.asyncDispose]: async () => {
+        await urlService.close();
+        await local.close();
+      },
+    };
+  } catch (error) {
+    await local.close();
+    throw error;
+  }
+}
+
+/** Shell text that sets the variables; a profile or session token of the caller's would win over them. */
+export function environmentFile(variables: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${shellQuote(value)}`);
+  return [
+    '# Written by `waybill up`. Holds credentials of the embedded stack.',
+    'unset AWS_PROFILE AWS_SESSION_TOKEN',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+/** Writes a file that only its owner may read, whole or not at all. */
+export async function writePrivateFile(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const aside = `${path}.${process.pid}.tmp`;
+  await writeFile(aside, text, { mode: 0o600 });
+  await rename(aside, path);
+}
+
+async function keptCredentials(path: string): Promise<{ accessKeyId: string; secretAccessKey: string }> {
+  const kept = await readIfThere(path);
+  if (kept !== undefined) return JSON.parse(kept) as { accessKeyId: string; secretAccessKey: string };
+  const fresh = { accessKeyId: 'WAYBILLLOCAL', secretAccessKey: randomBytes(24).toString('base64url') };
+  await writePrivateFile(path, `${JSON.stringify(fresh)}\n`);
+  return fresh;
+}
+
+async function keptKeys(dir: string): Promise<{ signingKey: SigningKeyFile; producerKeys: ProducerKey[] }> {
+  const [signingPath, producersPath] = [join(dir, 'signing-key.json'), join(dir, 'producer-keys.json')];
+  const [signing, producers] = [await readIfThere(signingPath), await readIfThere(producersPath)];
+  if (signing !== undefined && producers !== undefined) {
+    return { signingKey: parseSigningKey(signing), producerKeys: parseProducerKeys(producers) };
+  }
+  const { signingKey, producerKey } = generateProducerKey({ issuer: LOCAL_NAMES.producer });
+  await writePrivateFile(signingPath, serialiseSigningKey(signingKey));
+  await writePrivateFile(producersPath, serialiseProducerKeys([producerKey]));
+  return { signingKey, producerKeys: [producerKey] };
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+import { SizeLimitError } from '../../shared/errors.ts';
+import type { Attachment } from '../../shared/events/index.ts';
+import { numberInRange } from '../../shared/options.ts';
+import { openTransfer } from './open-transfer.ts';
+import { resolveTransferOptions, type DownloadOptions } from './options.ts';
+import { readInOrder } from './read-in-order.ts';
+import { RestartBudget } from './restart.ts';
+
+/**
+ * Downloads a small attachment into memory, verified. Memory: twice its bytes at the end, as they arrive before.
+ *
+ * @param limits.maxBytes largest size that is taken
+ * @throws {SizeLimitError} when the event names a larger size; no request is made then
+ * @throws all that `download` throws but StorageError
+ * @example
+ * const manifest = await downloadBytes(event.data.manifest, { maxBytes: MAX_MANIFEST_BYTES }, { stores, urlSource });
+ */
+export async function downloadBytes(
+  attachment: Attachment,
+  limits: { readonly maxBytes: number },
+  options: DownloadOptions,
+): Promise<Buffer> {
+  const max = Number.MAX_SAFE_INTEGER;
+  const maxBytes = numberInRange('maxBytes', limits.maxBytes, { min: 0, max, unit: 'bytes' });
+  const { store, key, size } = attachment;
+  if (size > maxBytes) {
+    throw new SizeLimitError(`${store}/${key} has ${size} bytes, at most ${maxBytes} are taken into memory`, {
+      details: { store, key, size, maxBytes },
+    });
+  }
+  const resolved = resolveTransferOptions(options);
+  resolved.signal?.throwIfAborted();
+  await using transfer = openTransfer(attachment, options, resolved, resolved.signal);
+  const budget = new RestartBudget();
+  const rethrow = (error: unknown): never => {
+    throw error;
+  };
+  for (;;) {
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of readInOrder(transfer, () => {}, rethrow)) chunks.push(Buffer.from(chunk));
+      return Buffer.concat(chunks);
+    } catch (error) {
+      transfer.meter.restarted(budget.spend(error));
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import type { Readable } from 'node:stream';
+import type { Attachment } from '../../shared/events/index.ts';
+import { inOrderStream } from './in-order-stream.ts';
+import { openTransfer } from './open-transfer.ts';
+import { resolveTransferOptions, type DownloadOptions } from './options.ts';
+
+/**
+ * Downloads an attachment as a stream, in order, over one connection; nothing is asked for before it is read.
+ *
+ * **It is verified at its end**: every byte has been handed out by then. If digest or checksum differ, the stream
+ * fails with ChecksumMismatchError instead of ending, so act on what you have read only after `end`. There is no
+ * beginning again, nor resuming by a later process; for both, download into a file. Memory: 256 KiB and a chunk.
+ *
+ * @throws {TypeError|RangeError} at once, for bad options; all else that `download` throws, the stream fails with
+ * @example
+ * await pipeline(downloadStream(attachment, { stores, urlSource }), createGunzip(), sink);
+ */
+export function downloadStream(attachment: Attachment, options: DownloadOptions): Readable {
+  const resolved = resolveTransferOptions(options);
+  return inOrderStream(
+    async (signal) => await Promise.resolve(openTransfer(attachment, options, resolved, signal)),
+    options.signal,
+  );
+}

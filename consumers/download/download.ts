@@ -1,0 +1,40 @@
+import type { Attachment } from '../../shared/events/index.ts';
+import { downloadTo } from './download-to.ts';
+import { openTransfer } from './open-transfer.ts';
+import { resolveTransferOptions, type DownloadOptions, type DownloadTarget } from './options.ts';
+import type { DownloadResult } from './result.ts';
+
+/**
+ * Downloads an attachment and verifies every byte.
+ *
+ * Into a file: parallel ranges, resumable by a later process; the file appears only when verified. Into a
+ * writable: one connection, in order; the writable is ended when all is verified, and destroyed otherwise.
+ *
+ * Memory does not depend on the size: about 256 KiB per connection (one socket read, what waits, one chunk)
+ * and 512 KiB for the hash; and about 100 bytes per part that an earlier process left.
+ *
+ * @throws {TypeError|RangeError} for bad options
+ * @throws {UnknownStoreError|ForeignUrlError} when the event leads where this process is not configured to go
+ * @throws {UrlExpiredError} when the URL has expired and no fresh one can be had, or fresh ones bring no byte
+ * @throws {AccessRefusedError} when the store refuses, also with a fresh URL
+ * @throws {PayloadGoneError|ObjectChangedError} when the object is gone, or another
+ * @throws {RangeMismatchError|ChecksumMismatchError} when the bytes are wrong, also after beginning again
+ * @throws {TransferError|TransferStalledError} when the retry budget is used up, or the partial file is in use
+ * @throws {DeadlineExceededError|StorageError}
+ * @throws whatever the URL source throws; the signal's reason as it is
+ *
+ * @example
+ * const result = await download(event.data.attachments[0], { path: 'inbox/a.bin' }, { stores, urlSource });
+ */
+export async function download(
+  attachment: Attachment,
+  target: DownloadTarget,
+  options: DownloadOptions,
+): Promise<DownloadResult> {
+  const resolved = resolveTransferOptions(options);
+  return await downloadTo(
+    target,
+    async (signal) => await Promise.resolve(openTransfer(attachment, options, resolved, signal)),
+    options.signal,
+  );
+}

@@ -1,0 +1,158 @@
+import { linkSignals, type LinkedSignal } from '../../shared/cancellation.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { parseDigest } from '../../shared/digest.ts';
+import { DeadlineExceededError } from '../../shared/errors.ts';
+import type { Attachment } from '../../shared/events/index.ts';
+import { MAX_OBJECT_BYTES } from '../../shared/limits.ts';
+import { numberInRange } from '../../shared/options.ts';
+import type { SecretUrl } from '../../shared/secret.ts';
+import { Meter } from './meter.ts';
+import {
+  toStores,
+  type DownloadOptions,
+  type DownloadUrlOptions,
+  type ResolvedTransferOptions,
+} from './options.ts';
+import type { ObjectIdentity, Transfer } from './transfer.ts';
+import { createUndiciTransport } from './undici-transport.ts';
+import { createUrlKeeper, keepBareUrl, type UrlKeeper } from './url-keeper.ts';
+
+/** A transfer, and the end of all it holds: listeners, timers, its own connections. */
+export type OpenTransfer = Transfer & AsyncDisposable;
+
+/** Opens a transfer that ends with `signal`. */
+export type Opener = (signal: AbortSignal | undefined) => Promise<OpenTransfer>;
+
+/** What `open` needs beside options. */
+interface Opening {
+  readonly identity: ObjectIdentity;
+  readonly urls: (meter: Meter, signal: AbortSignal) => UrlKeeper;
+}
+
+/**
+ * Gets ready to download an attachment; no request is made yet.
+ * @throws {TypeError|RangeError} for bad options
+ * @throws {UnknownStoreError} if the store is not configured
+ * @throws {ForeignUrlError} if the event's URL leads elsewhere
+ */
+export function openTransfer(
+  attachment: Attachment,
+  options: Pick<DownloadOptions, 'stores' | 'urlSource'>,
+  resolved: ResolvedTransferOptions,
+  parent: AbortSignal | undefined,
+): OpenTransfer {
+  const store = toStores(options.stores).get(attachment.store);
+  const { store: storeName, key, versionId, etag, size, digest, checksum } = attachment;
+  const fullCrc = checksum?.algorithm === 'CRC32C' && checksum.type === 'FULL_OBJECT';
+  parseDigest(digest);
+  return open(resolved, parent, {
+    identity: {
+      label: `${storeName}/${key}`,
+      store: storeName,
+      key,
+      sizeBytes: numberInRange('attachment.size', size, { min: 0, max: MAX_OBJECT_BYTES, unit: 'bytes' }),
+      digest,
+      crc32c: fullCrc ? checksum.value : undefined,
+      versionId,
+      etag,
+    },
+    urls: (meter, signal) =>
+      createUrlKeeper({
+        attachment,
+        store,
+        urlSource: options.urlSource,
+        earlyRefetch: resolved.earlyRefetch,
+        maxRefetchesWithoutProgress: resolved.maxRefetchesWithoutProgress,
+        clock: resolved.clock,
+        random: resolved.random,
+        clockOffset: resolved.clockOffset,
+        meter,
+        signal,
+      }),
+  });
+}
+
+/**
+ * Gets ready to download from a bare URL. Its size is taken as 0 until it is known.
+ * @throws {TypeError|RangeError} for bad options
+ */
+export function openBareTransfer(
+  url: SecretUrl,
+  options: Pick<DownloadUrlOptions, 'digest' | 'size' | 'etag'>,
+  resolved: ResolvedTransferOptions,
+  parent: AbortSignal | undefined,
+): OpenTransfer {
+  const href = url.reveal();
+  if (!/^https?:\/\/[^/?#]/i.test(href) || /[^\u0021-\u007e]/.test(href)) {
+    throw new TypeError('url: got something else, expected an absolute http or https URL without raw spaces');
+  }
+  if (options.digest !== undefined) parseDigest(options.digest);
+  const address = href.split(/[?#]/, 1)[0] ?? '';
+  return open(resolved, parent, {
+    identity: {
+      label: address,
+      store: '',
+      key: address,
+      sizeBytes: numberInRange('size', options.size ?? 0, { min: 0, max: MAX_OBJECT_BYTES, unit: 'bytes' }),
+      digest: options.digest,
+      crc32c: undefined,
+      versionId: new URL(href).searchParams.get('versionId') ?? undefined,
+      etag: options.etag,
+    },
+    urls: () => keepBareUrl(url),
+  });
+}
+
+function open(
+  options: ResolvedTransferOptions,
+  parent: AbortSignal | undefined,
+  { identity, urls }: Opening,
+): OpenTransfer {
+  const { clock } = options;
+  const meter = new Meter(identity.label, options.logger, options.onEvent);
+  const link = linkSignals([parent]);
+  try {
+    const keeper = urls(meter, link.signal);
+    const endDeadline = startDeadline(clock, options.deadlineMs, link, identity);
+    const transport = options.transport ?? createUndiciTransport(options);
+    return {
+      options,
+      clock,
+      transport,
+      urls: keeper,
+      meter,
+      identity,
+      signal: link.signal,
+      startedMs: clock.monotonicMs(),
+      async [Symbol.asyncDispose]() {
+        endDeadline();
+        link[Symbol.dispose]();
+        if (options.transport === undefined) await transport.close();
+      },
+    };
+  } catch (error) {
+    link[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Aborts the link when time is up. Returns what stops the clock. */
+function startDeadline(
+  clock: Clock,
+  deadlineMs: number | undefined,
+  link: LinkedSignal,
+  { label, store, key }: ObjectIdentity,
+): () => void {
+  if (deadlineMs === undefined) return () => {};
+  const stopped = new AbortController();
+  clock.sleep(deadlineMs, stopped.signal).then(
+    () =>
+      link.abort(
+        new DeadlineExceededError(`GET ${label}: not finished within ${deadlineMs} ms`, {
+          details: { store, key, deadlineMs },
+        }),
+      ),
+    () => {}, // stopped
+  );
+  return () => stopped.abort();
+}

@@ -1,0 +1,195 @@
+import type { Writable } from 'node:stream';
+import { systemClock, type Clock, type Random } from '../../shared/clock.ts';
+import { redactingLogger, silentLogger, type Logger } from '../../shared/logger.ts';
+import { numberInRange, show } from '../../shared/options.ts';
+import { resolveRetryOptions, type RetryOptions } from '../../shared/retry.ts';
+import { resolveStores, type Stores, type StoresOptions } from '../../shared/stores.ts';
+import type { UrlSource } from '../url-source.ts';
+import { createClockOffset, type ClockOffset } from './clock-offset.ts';
+import type { DownloadEvent } from './result.ts';
+import type { Transport } from './transport.ts';
+
+/** Where the bytes go: a file, which can be resumed by a later process, or a stream, which cannot. */
+export type DownloadTarget =
+  | {
+      /** The finished file. It appears, or is replaced, at once and only when verified. */
+      readonly path: string;
+      /** Where bytes stand until then; on the same file system. @default - `path` + `.waybill-part` */
+      readonly partialPath?: string;
+    }
+  /** Ended after verification; destroyed with the error otherwise. */
+  | { readonly writable: Writable };
+
+/** What is compared at the end. */
+export interface VerifyOptions {
+  /** SHA-256 of the bytes against the event's digest. @default true */
+  readonly sha256?: boolean;
+  /** CRC32C against `checksum`, when that is CRC32C over the full object. @default true */
+  readonly crc32c?: boolean;
+}
+
+/** What all downloads take. */
+export interface TransferOptions {
+  /** HTTP. Give one to many downloads, and they share connections. @default - one over undici, closed at the end */
+  readonly transport?: Transport;
+  /** @default - the machine's clock */
+  readonly clock?: Clock;
+  /** Jitter. @default Math.random */
+  readonly random?: Random;
+  /** @default - silent */
+  readonly logger?: Logger;
+  /** Ends the download with the signal's reason; the partial file and its journal stay. */
+  readonly signal?: AbortSignal;
+  /** Bytes of one range, and what a killed process loses at most per connection. From 1 to 5 GiB. @default 8_388_608 */
+  readonly partSizeBytes?: number;
+  /** Ranges under way at once, for a file. From 1 to 32. @default 4 */
+  readonly connections?: number;
+  /** Files smaller than this are fetched by one GET without a range, in bytes. @default 16_777_216 */
+  readonly singleGetBelowBytes?: number;
+  /**
+   * Longest silence tolerated, before the head or between two chunks, in milliseconds. Restarts on every chunk, so
+   * slow but moving transfers survive. The request is then repeated from the byte reached.
+   * @default 30_000
+   * @throws {TransferStalledError} when the retry budget is used up
+   */
+  readonly stallTimeoutMs?: number;
+  /** Longest wait for a connection, in milliseconds; only for the transport that the download makes itself. @default 10_000 */
+  readonly connectTimeoutMs?: number;
+  /**
+   * Longest the whole download may take, in milliseconds.
+   * @default - no limit
+   * @throws {DeadlineExceededError} when exceeded
+   */
+  readonly deadlineMs?: number;
+  /** Budget of network retries per range; full again after every byte of progress. */
+  readonly retry?: RetryOptions;
+  readonly verify?: VerifyOptions;
+  /** What is known of the stores' clock; share one between downloads. @default - a new one */
+  readonly clockOffset?: ClockOffset;
+  /** Hears what happens. What it throws is logged and ignored. */
+  readonly onEvent?: (event: DownloadEvent) => void;
+}
+
+/** How to download an attachment. */
+export interface DownloadOptions extends TransferOptions {
+  /** Where the logical names of events lead. */
+  readonly stores: StoresOptions | Stores;
+  /** Where fresh URLs come from. @default - none: an expired URL ends the download */
+  readonly urlSource?: UrlSource;
+  /** Ask for a fresh URL before the current one expires. False leaves it to the store's refusal. @default true */
+  readonly earlyRefetch?: boolean;
+  /** Fresh URLs asked for in a row without a byte of progress. From 1 to 100. @default 3 */
+  readonly maxRefetchesWithoutProgress?: number;
+}
+
+/** How to download from a bare presigned URL. */
+export interface DownloadUrlOptions extends TransferOptions {
+  /** RFC 9530 text to compare with. @default - the SHA-256 is computed and reported, not compared */
+  readonly digest?: string;
+  /** Bytes expected. @default - learned from the store */
+  readonly size?: number;
+  /** Etag expected. @default - that of the first reply */
+  readonly etag?: string;
+}
+
+export const downloadDefaults = {
+  partSizeBytes: 8 * 1024 ** 2,
+  connections: 4,
+  singleGetBelowBytes: 16 * 1024 ** 2,
+  earlyRefetch: true,
+  stallTimeoutMs: 30_000,
+  connectTimeoutMs: 10_000,
+  deadlineMs: undefined,
+  maxRefetchesWithoutProgress: 3,
+  verify: { sha256: true, crc32c: true },
+} as const;
+
+/** Options with every default filled in. */
+export interface ResolvedTransferOptions {
+  readonly transport: Transport | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly signal: AbortSignal | undefined;
+  readonly partSizeBytes: number;
+  readonly connections: number;
+  readonly singleGetBelowBytes: number;
+  readonly stallTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly deadlineMs: number | undefined;
+  readonly retry: Required<RetryOptions>;
+  readonly verify: Required<VerifyOptions>;
+  readonly clockOffset: ClockOffset;
+  readonly onEvent: ((event: DownloadEvent) => void) | undefined;
+  readonly earlyRefetch: boolean;
+  readonly maxRefetchesWithoutProgress: number;
+}
+
+const TIMEOUT = { min: 1, max: 2 ** 31 - 1, unit: 'ms' } as const;
+const DAY_MS = 86_400_000;
+
+/**
+ * Checks every field and fills in the defaults.
+ * @throws {RangeError|TypeError} naming the field, the value given and what is allowed
+ */
+export function resolveTransferOptions(
+  options: TransferOptions & Pick<DownloadOptions, 'earlyRefetch' | 'maxRefetchesWithoutProgress'>,
+): ResolvedTransferOptions {
+  const d = downloadDefaults;
+  const deadlineMs = options.deadlineMs;
+  return {
+    transport: options.transport,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+    logger: redactingLogger(options.logger ?? silentLogger),
+    signal: options.signal,
+    partSizeBytes: numberInRange('partSizeBytes', options.partSizeBytes ?? d.partSizeBytes, {
+      min: 1,
+      max: 5 * 1024 ** 3,
+      unit: 'bytes',
+    }),
+    connections: numberInRange('connections', options.connections ?? d.connections, { min: 1, max: 32 }),
+    singleGetBelowBytes: numberInRange(
+      'singleGetBelowBytes',
+      options.singleGetBelowBytes ?? d.singleGetBelowBytes,
+      { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' },
+    ),
+    stallTimeoutMs: numberInRange('stallTimeoutMs', options.stallTimeoutMs ?? d.stallTimeoutMs, TIMEOUT),
+    connectTimeoutMs: numberInRange(
+      'connectTimeoutMs',
+      options.connectTimeoutMs ?? d.connectTimeoutMs,
+      TIMEOUT,
+    ),
+    deadlineMs:
+      deadlineMs === undefined
+        ? undefined
+        : numberInRange('deadlineMs', deadlineMs, { min: 1, max: 24 * DAY_MS, unit: 'ms' }),
+    retry: resolveRetryOptions(options.retry),
+    verify: {
+      sha256: flag('verify.sha256', options.verify?.sha256 ?? d.verify.sha256),
+      crc32c: flag('verify.crc32c', options.verify?.crc32c ?? d.verify.crc32c),
+    },
+    clockOffset: options.clockOffset ?? createClockOffset(),
+    onEvent: options.onEvent,
+    earlyRefetch: flag('earlyRefetch', options.earlyRefetch ?? d.earlyRefetch),
+    maxRefetchesWithoutProgress: numberInRange(
+      'maxRefetchesWithoutProgress',
+      options.maxRefetchesWithoutProgress ?? d.maxRefetchesWithoutProgress,
+      { min: 1, max: 100 },
+    ),
+  };
+}
+
+/** Stores, whether given resolved or as configuration. @throws {TypeError} for a malformed configuration */
+export function toStores(stores: StoresOptions | Stores): Stores {
+  return isStores(stores) ? stores : resolveStores(stores);
+}
+
+function isStores(stores: StoresOptions | Stores): stores is Stores {
+  return typeof stores.get === 'function';
+}
+
+function flag(field: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new TypeError(`${field}: got ${show(value)}, expected true or false`);
+}

@@ -1,0 +1,100 @@
+import { constants } from 'node:fs';
+import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { crc32c } from '../../shared/crc32c.ts';
+import type { Span } from '../../shared/part-plan.ts';
+import { removeFile } from './journal.ts';
+import { errnoCode, onDisk } from './on-disk.ts';
+
+const READ_BYTES = 256 * 1024;
+
+/** The file in which a download collects its bytes, at any position. Every method throws {StorageError}. */
+export interface PartialFile {
+  /** Writes all of `chunk`. */
+  write(chunk: Uint8Array, position: number): Promise<void>;
+  /** Reads up to `buffer.length` bytes; 0 at the end. */
+  read(buffer: Uint8Array, position: number): Promise<number>;
+  /** Makes it as long as the whole, without writing: a file system that cannot hold it says so now. */
+  resize(sizeBytes: number): Promise<void>;
+  /** Throws away all bytes. */
+  clear(): Promise<void>;
+  /** Flushes it, gives it its final name, and flushes the directory. It is closed then. */
+  finish(path: string): Promise<void>;
+  close(): Promise<void>;
+  /** Closes and removes it. */
+  remove(): Promise<void>;
+}
+
+/** Opens the partial file; its directory and itself are made if need be. @throws {StorageError} */
+export async function openPartialFile(path: string): Promise<PartialFile> {
+  const handle = await onDisk('open', path, async () => {
+    await mkdir(dirname(path), { recursive: true });
+    return await open(path, constants.O_RDWR | constants.O_CREAT);
+  });
+  return {
+    write: async (chunk, position) =>
+      await onDisk('write', path, async () => await writeAll(handle, chunk, position)),
+    read: async (buffer, position) =>
+      await onDisk(
+        'read',
+        path,
+        async () => (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
+      ),
+    resize: async (sizeBytes) => await onDisk('resize', path, async () => await handle.truncate(sizeBytes)),
+    clear: async () => await onDisk('resize', path, async () => await handle.truncate(0)),
+    close: async () => await handle.close(),
+    async finish(target) {
+      await onDisk('flush', path, async () => await handle.sync());
+      await handle.close();
+      await onDisk('rename', target, async () => {
+        await mkdir(dirname(target), { recursive: true });
+        await rename(path, target);
+      });
+      await onDisk('flush', dirname(target), async () => await syncDirectory(dirname(target)));
+    },
+    async remove() {
+      await handle.close();
+      await removeFile(path);
+    },
+  };
+}
+
+/** CRC32C of a span of the file, showing each piece as it passes; undefined if the file ends before. */
+export async function crcOfSpan(
+  file: PartialFile,
+  span: Span,
+  show: (chunk: Uint8Array, position: number) => void,
+): Promise<number | undefined> {
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  let crc = 0;
+  for (let at = span.start; at < span.end;) {
+    const got = await file.read(buffer.subarray(0, Math.min(READ_BYTES, span.end - at)), at);
+    if (got === 0) return undefined;
+    const chunk = buffer.subarray(0, got);
+    crc = crc32c(chunk, crc);
+    show(chunk, at);
+    at += got;
+  }
+  return crc;
+}
+
+async function writeAll(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < chunk.length;) {
+    const { bytesWritten } = await handle.write(chunk, done, chunk.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+/** Makes the new name durable. Systems that cannot flush a directory keep it safe by themselves. */
+async function syncDirectory(path: string): Promise<void> {
+  try {
+    const handle = await open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!['EISDIR', 'EINVAL', 'EPERM', 'EBADF', 'ENOTSUP'].includes(errnoCode(error) ?? '')) throw error;
+  }
+}

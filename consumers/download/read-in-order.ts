@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { crc32c } from '../../shared/crc32c.ts';
+import { formatDigest } from '../../shared/digest.ts';
+import { readSpan } from './read-span.ts';
+import type { DownloadResult } from './result.ts';
+import type { Transfer } from './transfer.ts';
+import { checkSums, toResult } from './verify.ts';
+
+/**
+ * All bytes in order over one connection, verified at the end: the last chunk has been handed out by then, and
+ * what follows is either the end or an error. Chunks are valid until the next one is asked for.
+ * Memory: one chunk.
+ *
+ * @param onResult told the result just before the end
+ * @param onWrongRange asked when the store sends other bytes than asked for; goes on from the byte reached if it
+ * returns, and must throw otherwise
+ * @throws {RestartNeeded} when the bytes are not the right ones
+ */
+export async function* readInOrder(
+  transfer: Transfer,
+  onResult: (result: DownloadResult) => void,
+  onWrongRange: (error: unknown) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { identity, options, meter } = transfer;
+  const hash = options.verify.sha256 ? createHash('sha256') : undefined;
+  let [at, crc, complete] = [0, 0, false];
+  meter.emit({ kind: 'started', sizeBytes: identity.sizeBytes });
+  while (!complete) {
+    try {
+      for await (const chunk of readSpan(
+        transfer,
+        { start: at, end: identity.sizeBytes },
+        { plain: at === 0 },
+      )) {
+        hash?.update(chunk);
+        crc = crc32c(chunk, crc);
+        at += chunk.length;
+        yield chunk;
+      }
+      complete = true;
+    } catch (error) {
+      onWrongRange(error);
+    }
+  }
+  meter.emit({ kind: 'verifying' });
+  const sums = { digest: hash === undefined ? undefined : formatDigest(hash.digest()), crc32c: crc };
+  onResult(toResult(transfer, sums, checkSums(transfer, sums)));
+}

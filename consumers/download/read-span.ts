@@ -1,0 +1,194 @@
+import type { Span } from '../../shared/part-plan.ts';
+import { readErrorBody } from '../../shared/s3-error-body.ts';
+import { classifyReply, ifMatchValue, type ReplyVerdict } from '../../shared/s3-replies.ts';
+import { storeNowMs } from './clock-offset.ts';
+import { Recovery, type Interruption } from './recovery.ts';
+import type { ResumeReason } from './result.ts';
+import type { Transfer } from './transfer.ts';
+import { TransportError, type TransportResponse } from './transport.ts';
+import type { HeldUrl } from './url-keeper.ts';
+
+/** How to read a span. */
+export interface ReadSpanOptions {
+  /** Begin with a GET of the whole object, without `Range`; the span must be the whole. */
+  readonly plain: boolean;
+  /** Called when a good reply has come, before its first byte is handed out. */
+  readonly onGoodReply?: (() => Promise<void>) | undefined;
+}
+
+/** Progress of one span. */
+interface Lane {
+  readonly span: Span;
+  readonly plain: boolean;
+  /** The next byte to come. */
+  at: number;
+  interruption: Interruption | undefined;
+}
+
+/**
+ * The bytes of a span in order, each exactly once, over as many requests as that takes: this is where the state
+ * machine of a download turns. Chunks belong to the transport and are valid until the next one is asked for.
+ * Memory: one chunk.
+ *
+ * @throws {RestartNeeded} when the store sends other bytes than those asked for
+ * @throws {WaybillError} when the download has failed
+ * @throws the signal's reason
+ */
+export async function* readSpan(
+  transfer: Transfer,
+  span: Span,
+  options: ReadSpanOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const lane: Lane = { span, plain: options.plain, at: span.start, interruption: undefined };
+  const recovery = new Recovery(transfer);
+  let resuming: ResumeReason | undefined;
+  for (;;) {
+    transfer.signal.throwIfAborted();
+    const url = await transfer.urls.current();
+    lane.interruption = undefined;
+    const response = await ask(transfer, url, lane);
+    if (response !== undefined) {
+      if (resuming !== undefined && lane.at > 0) transfer.meter.resumed(lane.at, resuming);
+      resuming = undefined;
+      yield* readBody(transfer, response, lane, url, options.onGoodReply);
+    }
+    const { interruption } = lane;
+    if (
+      interruption === undefined ||
+      (lane.at === span.end && span.end > span.start && bodyBroke(interruption))
+    ) {
+      return;
+    }
+    resuming = await recovery.recover(interruption, lane.at);
+  }
+}
+
+/** All bytes had come when the connection broke: nothing is lost. */
+function bodyBroke({ kind }: Interruption): boolean {
+  return kind === 'failure';
+}
+
+/** Asks for what is left of the span. Returns the reply if it is good, and notes the interruption otherwise. */
+async function ask(transfer: Transfer, url: HeldUrl, lane: Lane): Promise<TransportResponse | undefined> {
+  const whole = lane.plain && lane.at === lane.span.start;
+  const range = whole ? undefined : { start: lane.at, end: lane.span.end };
+  const answer = await request(transfer, url, range, transfer.identity.sizeBytes);
+  if ('interruption' in answer) {
+    lane.interruption = answer.interruption;
+    return undefined;
+  }
+  pin(transfer, answer.response);
+  return answer.response;
+}
+
+/** A good reply, or why there is none. */
+export type Answer =
+  | { readonly response: TransportResponse }
+  | { readonly interruption: Interruption; readonly headers: Readonly<Record<string, string>> };
+
+/**
+ * Makes one request and judges its reply. A reply that is not good has been read as far as needed and let go.
+ * @param sizeBytes of the whole object; undefined if not known yet
+ */
+export async function request(
+  transfer: Transfer,
+  url: HeldUrl,
+  range: Span | undefined,
+  sizeBytes: number | undefined,
+): Promise<Answer> {
+  const { transport, signal, options, identity } = transfer;
+  const ifMatch = ifMatchValue(identity.etag);
+  let response: TransportResponse;
+  try {
+    response = await transport.get({
+      url: url.url.reveal(),
+      headers: {
+        ...url.headers,
+        'accept-encoding': 'identity',
+        ...(range === undefined ? {} : { range: `bytes=${range.start}-${range.end - 1}` }),
+        ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
+      },
+      signal,
+      stallTimeoutMs: options.stallTimeoutMs,
+    });
+  } catch (error) {
+    return { interruption: failure(transfer, error), headers: {} };
+  }
+  const { status, headers } = response;
+  const good = status === 200 || status === 206;
+  const body = good ? '' : await errorText(transfer, response);
+  const verdict = classifyReply({
+    status,
+    headers,
+    body,
+    urlExpiresAtMs: url.life?.expiresAtMs,
+    nowMs: storeNowMs(transfer.clock, options.clockOffset),
+    expectedRange: range,
+    expectedEtag: identity.etag,
+    expectedVersionId: identity.versionId,
+    expectedSizeBytes: sizeBytes,
+  });
+  if (verdict.kind === 'ok') return { response };
+  await response.discard();
+  return { interruption: { kind: 'reply', verdict, url }, headers };
+}
+
+/** The beginning of an error body; a body that breaks off says nothing, its status says enough. */
+async function errorText(transfer: Transfer, response: TransportResponse): Promise<string> {
+  try {
+    return await readErrorBody(response.body);
+  } catch (error) {
+    failure(transfer, error);
+    return '';
+  }
+}
+
+/** From here on, every reply must be of this very object. */
+export function pin({ identity }: Transfer, { headers }: TransportResponse): void {
+  identity.etag ??= headers['etag'];
+  identity.versionId ??= headers['x-amz-version-id'];
+}
+
+async function* readBody(
+  transfer: Transfer,
+  response: TransportResponse,
+  lane: Lane,
+  url: HeldUrl,
+  onGoodReply: ReadSpanOptions['onGoodReply'],
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { meter, identity } = transfer;
+  try {
+    await onGoodReply?.();
+    for await (const chunk of response.body) {
+      meter.fetchedBytes += chunk.length;
+      if (chunk.length > lane.span.end - lane.at) {
+        lane.interruption = { kind: 'reply', verdict: tooLong(response, lane), url };
+        return;
+      }
+      if (chunk.length === 0) continue;
+      lane.at += chunk.length;
+      meter.received(chunk.length, identity.sizeBytes);
+      yield chunk;
+    }
+    const missing = lane.span.end - lane.at;
+    if (missing > 0) {
+      const error = new TransportError('broken', `the body ended ${missing} bytes early`);
+      lane.interruption = { kind: 'failure', error };
+    }
+  } catch (error) {
+    lane.interruption = failure(transfer, error);
+  } finally {
+    await response.discard();
+  }
+}
+
+function tooLong({ status }: TransportResponse, { span, at }: Lane): ReplyVerdict {
+  return { kind: 'range', status, message: `expected ${span.end - at} more bytes, got a longer body` };
+}
+
+/** @throws the signal's reason, or what is no fault of the network */
+function failure({ signal }: Transfer, error: unknown): Interruption {
+  signal.throwIfAborted();
+  if (error instanceof TransportError) return { kind: 'failure', error };
+  throw error;
+}

@@ -1,0 +1,51 @@
+/** A GET that a transport shall make. */
+export interface TransportRequest {
+  /** The presigned URL, revealed. Its path and query go out byte for byte; nothing is resolved or added. */
+  readonly url: string;
+  /** Sent as they are, in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Ends the request and its body; both then fail. */
+  readonly signal: AbortSignal;
+  /** Longest wait for the head, and longest silence between two chunks that are waited for, in milliseconds. */
+  readonly stallTimeoutMs: number;
+}
+
+/** An answer whose head has arrived. */
+export interface TransportResponse {
+  readonly status: number;
+  /** Names in lower case; repeated headers joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body as it stands on the wire, never decoded. A chunk is valid until the next one is asked for. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Lets go of a body that is not read to its end. May be called at any time, also twice. */
+  discard(): Promise<void> | void;
+}
+
+/**
+ * What a download needs of HTTP: the seam at which a faster engine can be put in. It follows no redirect,
+ * decodes nothing, and adds no header of its own but `Host`.
+ */
+export interface Transport {
+  /**
+   * Makes the request and waits for the head.
+   * @throws {TransportError} when no answer comes, or its body breaks off or stalls
+   * @throws the signal's reason, or any error, once `signal` has aborted
+   */
+  get(request: TransportRequest): Promise<TransportResponse>;
+  /** Closes all connections; requests under way fail. */
+  close(): Promise<void>;
+}
+
+/** Why a request or a body failed below HTTP. */
+export type TransportFailure = 'connect' | 'stall' | 'broken';
+
+/** The connection failed; the same request may succeed later. Never leaves a download: it is retried or mapped. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError';
+  readonly failure: TransportFailure;
+
+  constructor(failure: TransportFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.failure = failure;
+  }
+}

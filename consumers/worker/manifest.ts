@@ -1,0 +1,52 @@
+import { SizeLimitError } from '../../shared/errors.ts';
+import {
+  parseManifest,
+  type Attachment,
+  type Manifest,
+  type WaybillEvent,
+} from '../../shared/events/index.ts';
+import { MAX_MANIFEST_BYTES } from '../../shared/limits.ts';
+import { downloadBytes } from '../download/index.ts';
+import { admitAttachment, type AdmissionRules } from './admit.ts';
+import type { DownloadContext } from './received-attachment.ts';
+
+/** The attachments of an event, each admitted, and the manifest they came from, if they did. */
+export interface ResolvedAttachments {
+  readonly attachments: readonly Attachment[];
+  readonly manifest: Manifest | undefined;
+}
+
+/**
+ * Admits the attachments of an event: those it names itself, or those of its manifest object, which is fetched for it.
+ *
+ * @throws {UnknownStoreError|ForeignUrlError|ClaimCheckError|SizeLimitError} when one is refused
+ * @throws {EventParseError} when the manifest is not one
+ */
+export async function resolveAttachments(
+  event: WaybillEvent,
+  rules: AdmissionRules,
+  context: DownloadContext,
+): Promise<ResolvedAttachments> {
+  const inline = event.data.attachments;
+  for (const attachment of inline) await admitAttachment(attachment, event, rules);
+  const { manifest: object } = event.data;
+  if (object === undefined) return { attachments: inline, manifest: undefined };
+  if (object.size > MAX_MANIFEST_BYTES) {
+    throw new SizeLimitError(
+      `the manifest has ${object.size} bytes, the limit is ${MAX_MANIFEST_BYTES} bytes`,
+    );
+  }
+  await admitAttachment(object, event, { ...rules, maxAttachmentBytes: MAX_MANIFEST_BYTES });
+  const bytes = await downloadBytes(
+    object,
+    { maxBytes: MAX_MANIFEST_BYTES },
+    {
+      ...context.options,
+      ...(context.signal === undefined ? {} : { signal: context.signal }),
+      onEvent: (downloadEvent) => context.onEvent(object, downloadEvent),
+    },
+  );
+  const manifest = parseManifest(bytes.toString('utf8'), MAX_MANIFEST_BYTES);
+  for (const attachment of manifest.attachments) await admitAttachment(attachment, event, rules);
+  return { attachments: [...inline, ...manifest.attachments], manifest };
+}

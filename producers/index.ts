@@ -1,0 +1,51 @@
+export type {
+  AttachmentNaming,
+  AttachmentSource,
+  BufferAttachment,
+  PathAttachment,
+  StreamAttachment,
+} from './attachment-source.ts';
+export { mintedAtMs, mintEventId } from './event-id.ts';
+export { DEFAULT_MEDIA_TYPE, mediaTypeFor } from './media-type.ts';
+export { MANIFEST_ID, payloadKey, type PayloadKeyParts } from './payload-key.ts';
+export type { PublishInput, UploadProgress } from './publish-input.ts';
+export {
+  createUploadPresigner,
+  type PresignedPostForm,
+  type PresignedPut,
+  type PresignPostRequest,
+  type PresignPutRequest,
+  type UploadPresigner,
+} from './presign-upload.ts';
+export { createPublisher, type Publisher, type PublishResult } from './publisher.ts';
+export {
+  publisherDefaults,
+  resolvePublisherOptions,
+  type PublisherOptions,
+  type ResolvedPublisherOptions,
+} from './publisher-options.ts';
+export {
+  createEventPutter,
+  type EventPutter,
+  type EventPutterOptions,
+  type OutgoingEvent,
+} from './put-events.ts';
+export type { UploadReport } from './upload-attachments.ts';
+export * from './upload/index.ts';
+export * from './url-service/index.ts';
+export { PublishError, UploadConflictError, UploadError } from '../shared/errors.ts';
+export {
+  createClaimCheckSigner,
+  createClaimCheckVerifier,
+  generateProducerKey,
+  parseProducerKeys,
+  parseSigningKey,
+  serialiseProducerKeys,
+  serialiseSigningKey,
+  type ClaimCheckClaims,
+  type ClaimCheckSigner,
+  type ClaimCheckVerifier,
+  type ProducerKey,
+  type SigningKeyFile,
+} from '../shared/claim-check.ts';
+export type { StoreOptions, StoresOptions } from '../shared/stores.ts';

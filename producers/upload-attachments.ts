@@ -1,0 +1,133 @@
+import { setMaxListeners } from 'node:events';
+import { linkSignals } from '../shared/cancellation.ts';
+import type { AttachmentInput } from '../shared/events/index.ts';
+import type { PlannedAttachment } from './attachment-source.ts';
+import type { UploadProgress } from './publish-input.ts';
+import type { ResolvedPublisherOptions } from './publisher-options.ts';
+import { createUploadGate } from './upload-gate.ts';
+import { upload, type UploadTransport } from './upload/index.ts';
+
+/** What one upload cost. */
+export interface UploadReport {
+  readonly attachmentId: string;
+  readonly bytes: number;
+  /** Parts sent; 1 for a single request. */
+  readonly parts: number;
+  readonly durationMs: number;
+}
+
+/** An attachment that is safe in S3. */
+export interface UploadedAttachment {
+  /** As it will stand in the event, without claim check and access. */
+  readonly attachment: AttachmentInput;
+  readonly report: UploadReport;
+}
+
+export interface AttachmentUploadContext {
+  readonly options: ResolvedPublisherOptions;
+  readonly transport: UploadTransport;
+  readonly keyOf: (attachmentId: string) => string;
+  readonly retainUntil: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: UploadProgress) => void) | undefined;
+}
+
+/**
+ * Uploads all attachments of one event, in their order: small ones several at a time, each large one or stream by
+ * itself, so that memory is bounded by one large upload. The first failure ends the others.
+ * @throws {UploadError|UploadConflictError} of the attachment that failed first
+ * @throws the signal's reason once it has aborted
+ */
+export async function uploadAttachments(
+  planned: readonly PlannedAttachment[],
+  context: AttachmentUploadContext,
+): Promise<UploadedAttachment[]> {
+  const { concurrency, multipartThresholdBytes } = context.options.upload;
+  using link = linkSignals([context.signal]);
+  setMaxListeners(0, link.signal); // one per upload under way, each taken away at its end
+  const gate = createUploadGate(concurrency);
+  let failure: { readonly error: unknown } | undefined;
+
+  const one = async (item: PlannedAttachment): Promise<UploadedAttachment | undefined> => {
+    const { sizeBytes } = item.source;
+    const small = sizeBytes !== undefined && sizeBytes < multipartThresholdBytes;
+    try {
+      return await gate.run(small ? 1 : concurrency, async () => {
+        link.signal.throwIfAborted();
+        return await uploadAttachment(item, { ...context, signal: link.signal });
+      });
+    } catch (error) {
+      failure ??= { error };
+      link.abort(error);
+      item.discard();
+      return undefined;
+    }
+  };
+
+  const uploaded = await Promise.all(planned.map(one));
+  context.signal?.throwIfAborted();
+  if (failure !== undefined) throw failure.error;
+  return uploaded.filter((item) => item !== undefined);
+}
+
+/** Uploads one attachment. Errors as {@link uploadAttachments}. */
+export async function uploadAttachment(
+  item: Omit<PlannedAttachment, 'discard'>,
+  context: AttachmentUploadContext,
+): Promise<UploadedAttachment> {
+  const { options, transport, signal } = context;
+  const { store, clock, random, logger } = options;
+  const { id, name, mediaType } = item;
+  const key = context.keyOf(id);
+  const startedMs = clock.monotonicMs();
+  const stored = await upload(
+    item.source,
+    { bucket: store.bucket, key, mediaType },
+    {
+      transport,
+      options: options.upload,
+      clock,
+      random,
+      logger,
+      signal,
+      onProgress: progressOf(item, context),
+    },
+  );
+  const durationMs = clock.monotonicMs() - startedMs;
+  const { size, digest, crc32c, etag, versionId, parts } = stored;
+  logger.info({ key, versionId, bytes: size, parts, durationMs }, 'payload uploaded');
+  return {
+    attachment: {
+      id,
+      name,
+      mediaType,
+      size,
+      digest,
+      checksum: { algorithm: 'CRC32C', value: crc32c, type: 'FULL_OBJECT' },
+      store: store.name,
+      key,
+      versionId,
+      ...(etag === undefined ? {} : { etag }),
+      retainUntil: context.retainUntil,
+    },
+    report: { attachmentId: id, bytes: size, parts, durationMs },
+  };
+}
+
+function progressOf(
+  { id: attachmentId, name }: Omit<PlannedAttachment, 'discard'>,
+  { onProgress, options }: AttachmentUploadContext,
+): (uploadedBytes: number, totalBytes: number | undefined) => void {
+  return (uploadedBytes, totalBytes) => {
+    try {
+      onProgress?.({
+        attachmentId,
+        name,
+        uploadedBytes,
+        ...(totalBytes === undefined ? {} : { totalBytes }),
+      });
+    } catch (error) {
+      options.logger.warn({ attachmentId, error }, 'onProgress threw');
+    }
+  };
+}

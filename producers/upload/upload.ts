@@ -1,0 +1,120 @@
+import { linkSignals } from '../../shared/cancellation.ts';
+import type { Clock, Random } from '../../shared/clock.ts';
+import { crc32cToBase64 } from '../../shared/crc32c.ts';
+import { isWaybillError, UploadError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
+import { putParts } from './multipart.ts';
+import type { ResolvedUploadOptions } from './options.ts';
+import { createPartStream } from './part-stream.ts';
+import type { UploadRun } from './run.ts';
+import { putWhole } from './single.ts';
+import type { UploadSource } from './source.ts';
+import { transportFailure, type UploadTarget, type UploadTransport } from './transport.ts';
+
+/** Times that a whole upload is started again after a write conflict. */
+const MAX_RESTARTS = 1;
+
+/** What an upload needs beside its bytes. */
+export interface UploadContext {
+  readonly transport: UploadTransport;
+  readonly options: ResolvedUploadOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly signal?: AbortSignal | undefined;
+  /** Told how many bytes S3 has taken so far, after every part. */
+  readonly onProgress?: ((uploadedBytes: number, totalBytes: number | undefined) => void) | undefined;
+}
+
+/** An object that S3 holds, verified. */
+export interface UploadResult {
+  /** In bytes. */
+  readonly size: number;
+  /** SHA-256 of the bytes as sent, RFC 9530 text. */
+  readonly digest: string;
+  /** CRC32C of the whole object as S3 holds it, Base64. */
+  readonly crc32c: string;
+  readonly etag: string | undefined;
+  readonly versionId: string;
+  /** Parts sent; 1 for a single PutObject. */
+  readonly parts: number;
+}
+
+/**
+ * Uploads a payload write-once: `If-None-Match: *`, and a CRC32C of the whole that S3 compares with its own.
+ *
+ * The bytes are read once, hashed on the way, and held a few parts at a time. Uploading the same bytes to the
+ * same key again succeeds, with the version that is there.
+ *
+ * @throws {UploadConflictError} if other bytes stand at the key
+ * @throws {UploadError} if S3 cannot be had within the retries, the source fails or changes, its size is not the
+ * one declared, or the bucket keeps no versions
+ * @throws the signal's reason once it has aborted; the multipart upload is taken back first
+ */
+export async function upload(
+  source: UploadSource,
+  target: UploadTarget,
+  context: UploadContext,
+): Promise<UploadResult> {
+  using link = linkSignals([context.signal]);
+  const { onProgress, ...rest } = context;
+  for (let restarts = 0; ; restarts += 1) {
+    let total = source.sizeBytes;
+    const run: UploadRun = {
+      ...rest,
+      target,
+      signal: link.signal,
+      onProgress: (uploadedBytes) => onProgress?.(uploadedBytes, total),
+    };
+    try {
+      await using reader = await source.open();
+      total = reader.sizeBytes;
+      return await uploadOnce(run, reader);
+    } catch (error) {
+      context.signal?.throwIfAborted();
+      const again = transportFailure(error) === 'conflict' && source.rereadable && restarts < MAX_RESTARTS;
+      if (!again) throw asUploadError(error, source, target);
+      run.logger.warn(
+        { key: target.key },
+        'another write to the key was under way, starting the upload again',
+      );
+    }
+  }
+}
+
+async function uploadOnce(
+  run: UploadRun,
+  reader: Awaited<ReturnType<UploadSource['open']>>,
+): Promise<UploadResult> {
+  const { partSizeBytes, multipartThresholdBytes } = run.options;
+  const { sizeBytes } = reader;
+  const small = sizeBytes !== undefined && sizeBytes < multipartThresholdBytes;
+  const parts = createPartStream(reader, small ? Math.max(1, sizeBytes) : partSizeBytes);
+  const first = await parts.next(run.signal);
+  if (first === undefined) throw new Error('a part stream begins with a part');
+  const whole = parts.ended && (small || sizeBytes === undefined);
+  const sent = whole
+    ? { stored: await putWhole(run, first.body, parts.summary()), parts: 1 }
+    : await putParts(run, first, parts);
+  const content = parts.summary();
+  return {
+    size: content.sizeBytes,
+    digest: content.digest,
+    crc32c: crc32cToBase64(content.crc),
+    etag: sent.stored.etag,
+    versionId: sent.stored.versionId,
+    parts: sent.parts,
+  };
+}
+
+function asUploadError(error: unknown, source: UploadSource, target: UploadTarget): Error {
+  if (isWaybillError(error)) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new UploadError(
+    `upload of ${source.label} to s3://${target.bucket}/${target.key} failed: ${reason}`,
+    {
+      cause: error,
+      details: { bucket: target.bucket, key: target.key },
+    },
+  );
+}

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { redactingLogger, silentLogger, type Logger } from '../../shared/logger.ts';
+import { nonEmptyString, show } from '../../shared/options.ts';
+import type { UrlService } from './core.ts';
+import { bodyTooLarge, handleRedeem, internalError, MAX_BODY_BYTES, type NeutralResponse } from './http.ts';
+
+/** An IAM principal, and the caller it stands for. */
+export type LambdaIdentity = { readonly caller: string } & (
+  | {
+      /** ARN of a role or user (`arn:aws:iam::111122223333:role/app/archive`); every session of the role counts. */
+      readonly arn: string;
+      readonly accessKeyId?: undefined;
+    }
+  | { readonly accessKeyId: string; readonly arn?: undefined }
+);
+
+/** What a function URL hands over, as far as it is read; payload format 2.0. @see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads */
+const eventSchema = z.object({
+  version: z.literal('2.0'),
+  rawPath: z.string(),
+  body: z.string().optional(),
+  isBase64Encoded: z.boolean().default(false),
+  requestContext: z.object({
+    http: z.object({ method: z.string() }),
+    authorizer: z
+      .object({ iam: z.object({ accessKey: z.string().nullish(), userArn: z.string().nullish() }).nullish() })
+      .nullish(),
+  }),
+});
+
+/** What a function URL takes back. */
+export interface FunctionUrlResponse {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly isBase64Encoded: false;
+}
+
+export interface UrlServiceLambdaOptions {
+  readonly service: UrlService;
+  readonly identities: readonly LambdaIdentity[];
+  /** @default silentLogger */
+  readonly logger?: Logger;
+}
+
+/**
+ * Makes a handler for a Lambda function URL with AWS_IAM. Lambda has verified the signature; the principal is mapped to
+ * a caller here, and whoever is not mapped gets the same 403 as a stranger.
+ *
+ * @throws {TypeError} naming the identity that is wrong
+ * @example
+ * export const handler = urlServiceLambda({ service, identities: [{ arn: 'arn:aws:iam::111122223333:role/archive', caller: 'archive' }] });
+ */
+export function urlServiceLambda(
+  options: UrlServiceLambdaOptions,
+): (event: unknown) => Promise<FunctionUrlResponse> {
+  const { service } = options;
+  const logger = redactingLogger(options.logger ?? silentLogger);
+  const callerOf = identityMap(options.identities);
+  return async (event) => {
+    const parsed = eventSchema.safeParse(event);
+    if (!parsed.success) {
+      logger.error({ issue: parsed.error.issues[0]?.path.join('.') }, 'not a function URL event');
+      return toLambda(internalError());
+    }
+    const { rawPath: path, body = '', isBase64Encoded, requestContext } = parsed.data;
+    const { method } = requestContext.http;
+    const iam = requestContext.authorizer?.iam;
+    const caller = callerOf(iam?.userArn ?? undefined, iam?.accessKey ?? undefined);
+    if (body.length > MAX_BODY_BYTES * 1.5) return toLambda(bodyTooLarge());
+    const bytes = Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8');
+    try {
+      return toLambda(await handleRedeem({ method, path, body: bytes, caller }, { service }));
+    } catch (error) {
+      logger.error({ error, path }, 'request failed');
+      return toLambda(internalError());
+    }
+  };
+}
+
+function toLambda({ status, headers, body }: NeutralResponse): FunctionUrlResponse {
+  return { statusCode: status, headers, body, isBase64Encoded: false };
+}
+
+function identityMap(identities: readonly LambdaIdentity[]) {
+  const byPrincipal = new Map<string, string>();
+  for (const [index, identity] of identities.entries()) {
+    nonEmptyString(`identities.${index}.caller`, identity.caller);
+    const field = `identities.${index}.${identity.arn === undefined ? 'accessKeyId' : 'arn'}`;
+    const principal =
+      identity.arn === undefined ? nonEmptyString(field, identity.accessKeyId) : principalOf(identity.arn);
+    if (principal === undefined)
+      throw new TypeError(`${field}: got ${show(identity.arn)}, expected the ARN of an IAM role or user`);
+    if (byPrincipal.has(principal))
+      throw new TypeError(`${field}: got one that stands there twice, expected principals that differ`);
+    byPrincipal.set(principal, identity.caller);
+  }
+  return (userArn: string | undefined, accessKeyId: string | undefined): string | undefined => {
+    const principal = userArn === undefined ? undefined : principalOf(userArn);
+    const byArn = principal === undefined ? undefined : byPrincipal.get(principal);
+    return byArn ?? (accessKeyId === undefined ? undefined : byPrincipal.get(accessKeyId));
+  };
+}
+
+/**
+ * One form for a role's own ARN and the ARN of a session of it, which has the role's name but not its path:
+ * `arn:aws:iam::1:role/app/x` and `arn:aws:sts::1:assumed-role/x/session` are both `aws:1:role/x`. Names of roles are
+ * unique in an account whatever their path; so are names of users.
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+ */
+function principalOf(arn: string): string | undefined {
+  const iam = /^arn:([\w-]+):iam::(\d{12}):(role|user)\/(?:[^/]+\/)*([^/]+)$/.exec(arn);
+  if (iam !== null) return `${iam[1]}:${iam[2]}:${iam[3]}/${iam[4]}`;
+  const session = /^arn:([\w-]+):sts::(\d{12}):assumed-role\/([^/]+)\/[^/]+$/.exec(arn);
+  return session === null ? undefined : `${session[1]}:${session[2]}:role/${session[3]}`;
+}
