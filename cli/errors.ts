@@ -1,4 +1,4 @@
-import { isWaybillError } from '../shared/errors.ts';
+import { EventParseError, isWaybillError } from '../shared/errors.ts';
 import { redactText } from '../shared/redact.ts';
 
 /** The user's mistake: shown as one line, exit code 2. */
@@ -6,15 +6,18 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Runs `make`, which checks options; what it says of them is the user's mistake, not a crash. */
+/** Runs `make`, which checks options or input; what it says of them is the user's mistake, not a crash. */
 export function checked<T>(make: () => T): T {
   try {
     return make();
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError)
-      throw new UsageError(error.message, { cause: error });
+    if (isMistake(error)) throw new UsageError(error.message, { cause: error });
     throw error;
   }
+}
+
+function isMistake(error: unknown): error is Error {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof EventParseError;
 }
 
 /** The same for work that checks its options later. */

@@ -56,7 +56,7 @@ export function createOutput(options: OutputOptions): Output {
     bar: (name, totalBytes) => {
       if (!terminal) return plainBar(name, totalBytes, say);
       bars ??= new MultiBar({
-        stream: stderr as NodeJS.WritableStream,
+        stream: stderr,
         format: '  {name} [{bar}] {percentage}% {size} {note}',
         barCompleteChar: '=',
         barIncompleteChar: ' ',

@@ -27,8 +27,8 @@ interface ConsumeOptions {
 }
 
 /** `waybill consume`: a worker that saves every event and its files. */
-export function consumeCommand(): Command {
-  return command('consume', 'save every event of a queue and its files, verified, to a directory', [
+export function consumeCommand(summary: string): Command {
+  return command('consume', summary, [
     'waybill consume --out received',
     'waybill consume --out received --max 1',
     'waybill consume --out received --idle-exit 5s --json',

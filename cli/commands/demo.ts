@@ -31,12 +31,8 @@ interface DemoOptions {
 }
 
 /** `waybill demo`: the main job, with everything that goes wrong in it on purpose. */
-export function demoCommand(): Command {
-  return command(
-    'demo',
-    'send real files through the whole exchange while URLs expire and connections break',
-    ['waybill demo', 'waybill demo movie.mp4 scans/'],
-  )
+export function demoCommand(summary: string): Command {
+  return command('demo', summary, ['waybill demo', 'waybill demo movie.mp4 scans/'])
     .argument('[path...]', "files or directories; default this machine's node executable and README.md")
     .option(
       '--dir <dir>',

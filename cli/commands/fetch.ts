@@ -29,8 +29,8 @@ interface FetchOptions {
 }
 
 /** `waybill fetch`: one download without a worker. */
-export function fetchCommand(): Command {
-  return command('fetch', "download an event's files, or one presigned URL: resumed, refetched, verified", [
+export function fetchCommand(summary: string): Command {
+  return command('fetch', summary, [
     'waybill fetch received/<event id>/event.json --out again/',
     'waybill fetch event.json --out report.pdf       # an event with one attachment',
     "waybill fetch 'https://…?X-Amz-…' --out file.bin --digest sha-256=:BASE64:",
@@ -138,7 +138,7 @@ async function readEvent(file: string): Promise<WaybillEvent> {
       `${JSON.stringify(file)}: cannot be read (${code}); expected an event file or a URL`,
     );
   }
-  return parseEvent(text);
+  return checked(() => parseEvent(text));
 }
 
 /** A directory, or a path that says it wants to be one, gets the name from the URL. */

@@ -6,8 +6,8 @@ import { checked } from '../errors.ts';
 import { formatMs } from '../values.ts';
 
 /** `waybill inspect URL`: what a presigned URL says, without its signature. */
-export function inspectCommand(): Command {
-  return command('inspect', 'take a presigned URL apart; the signature is never shown', [
+export function inspectCommand(summary: string): Command {
+  return command('inspect', summary, [
     "waybill inspect 'https://…?X-Amz-Algorithm=…'",
     'pbpaste | waybill inspect -     # keeps the URL out of the shell history',
   ])

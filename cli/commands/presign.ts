@@ -16,9 +16,9 @@ interface CommonPresignOptions {
 const EXPIRES = ['--expires <duration>', 'life of the URL, 1s to 7d', durationSeconds, 900] as const;
 
 /** `waybill presign get|put|post`. */
-export function presignCommand(): Command {
+export function presignCommand(summary: string): Command {
   const group = new Command('presign')
-    .summary('sign a URL for one object: get, put, or post (an HTML form)')
+    .summary(summary)
     .description(
       'Sign a URL or a form for one object with your own credentials. What it prints is a secret.',
     );
@@ -184,5 +184,5 @@ function htmlForm(action: string, fields: Readonly<Record<string, string>>): str
 }
 
 function baseName(key: string): string {
-  return key.split('/').filter(Boolean).at(-1) ?? 'download';
+  return key.split('/').findLast(Boolean) ?? 'download';
 }

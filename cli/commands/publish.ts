@@ -24,8 +24,8 @@ interface PublishOptions {
 }
 
 /** `waybill publish`: uploads files and publishes one event that names them. */
-export function publishCommand(): Command {
-  return command('publish', 'upload files and publish one event that names them all', [
+export function publishCommand(summary: string): Command {
+  return command('publish', summary, [
     'waybill publish report.pdf --type report.made --source reports',
     `waybill publish scans/ --type claim.document.added --source portal --data '{"claim": 4711}'`,
     'waybill publish big.bin --type file.ready --source lab --url-ttl 1h --json',

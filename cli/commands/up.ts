@@ -9,21 +9,21 @@ interface UpOptions {
   readonly port: number;
   readonly urlServicePort: number;
   readonly dir: string;
-  readonly envFile: string;
+  readonly writeEnv: string;
   readonly urlTtl: number;
 }
 
 /** `waybill up`: the embedded stack, with everything an exchange needs. */
-export function upCommand(): Command {
-  return command('up', 'run the embedded stack: S3, EventBridge, SQS and the URL service, on loopback', [
+export function upCommand(summary: string): Command {
+  return command('up', summary, [
     'waybill up',
-    'waybill up --port 0 --dir /tmp/exchange --env-file /tmp/exchange.env',
+    'waybill up --port 0 --dir /tmp/exchange --write-env /tmp/exchange.env',
     '. ./.waybill.env && waybill publish report.pdf --type report.made --source reports',
   ])
     .option('--port <port>', 'port of S3, SQS and EventBridge; 0 for any', wholeNumber(0, 65_535), 4600)
     .option('--url-service-port <port>', 'port of the URL service; 0 for any', wholeNumber(0, 65_535), 4601)
     .option('--dir <dir>', 'where objects, keys and rules are kept', '.waybill')
-    .option('--env-file <file>', 'where the variables to source are written (mode 0600)', '.waybill.env')
+    .option('--write-env <file>', 'where the variables to source are written (mode 0600)', '.waybill.env')
     .option('--url-ttl <duration>', 'life of the URLs that the URL service gives', durationSeconds, 900)
     .action((options: UpOptions) =>
       runWith(options, async ({ out, logger, signal }) => {
@@ -34,7 +34,7 @@ export function upCommand(): Command {
           urlTtlSeconds: options.urlTtl,
           logger,
         });
-        const envFile = resolve(options.envFile);
+        const envFile = resolve(options.writeEnv);
         await writePrivateFile(envFile, environmentFile(exchange.variables));
         const { local, urlService } = exchange;
         out.say(`S3, SQS, EventBridge  ${local.endpoint}`);

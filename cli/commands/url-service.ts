@@ -19,8 +19,8 @@ interface UrlServiceOptions {
 }
 
 /** `waybill url-service`: the URL service alone. */
-export function urlServiceCommand(): Command {
-  return command('url-service', 'run the URL service alone: claim checks in, fresh GET URLs out', [
+export function urlServiceCommand(summary: string): Command {
+  return command('url-service', summary, [
     'waybill url-service --port 4601 --callers callers.json',
     `waybill url-service --callers '[{"caller":"archive","accessKeyId":"AK","secretAccessKey":"…","types":"*","prefixes":["payloads/"]}]'`,
   ])

@@ -49,7 +49,7 @@ export interface DownloadResult {
   readonly verified: { readonly sha256: boolean; readonly crc32c: boolean };
   /** The etag that every reply had; undefined if the store sends none. */
   readonly etag: string | undefined;
-  /** Body bytes received over the network, those thrown away included. */
+  /** Body bytes received in good replies, those thrown away later included. */
   readonly fetchedBytes: number;
   /** Bytes received more than once: fetched, less those that were new. */
   readonly repeatedBytes: number;

@@ -77,7 +77,11 @@ export class UndiciExchange implements Dispatcher.DispatchHandler {
   /** Ends request and body with this error. */
   abort(error: Error): void {
     this.#discarded = error;
-    this.#controller?.abort(error);
+    if (this.#controller !== undefined) return this.#controller.abort(error);
+    // Still connecting: nobody needs to wait for that.
+    const mapped = this.#toError(error);
+    this.#finish({ error: mapped });
+    this.#refuse(mapped);
   }
 
   #finish(end: 'done' | { readonly error: unknown }): void {

@@ -26,7 +26,14 @@ export async function poll(runtime: WorkerRuntime, slots: Slots, stopSignal: Abo
       const messages = await receive(runtime, slots, stopSignal);
       failures = 0;
       for (const message of messages) {
-        slots.run(() => (stopSignal.aborted ? handBack(message, runtime) : handleMessage(message, runtime)));
+        slots.run(async () => {
+          try {
+            await (stopSignal.aborted ? handBack(message, runtime) : handleMessage(message, runtime));
+          } catch (error) {
+            const { messageId } = message;
+            runtime.logger.error({ messageId, error }, 'a message failed; it comes again after its timeout');
+          }
+        });
       }
       if (messages.length === 0 && pollWaitSeconds === 0) await clock.sleep(EMPTY_POLL_REST_MS, stopSignal);
     } catch (error) {

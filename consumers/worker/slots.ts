@@ -2,7 +2,7 @@ import { abortable } from '../../shared/cancellation.ts';
 
 /** Bounded places for work; one taker waits at a time. */
 export interface Slots {
-  /** Runs `work`, which must not throw, in a place of its own. */
+  /** Runs `work` in a place of its own; what it throws is its own affair. */
   run(work: () => Promise<void>): void;
   /** Waits until a place is free. @returns how many are. @throws the signal's reason */
   free(signal: AbortSignal): Promise<number>;
@@ -34,7 +34,7 @@ export function createSlots(limit: number): Slots {
   return {
     run(work) {
       running += 1;
-      void work().finally(end);
+      void work().then(end, end);
     },
     async free(signal) {
       while (isFull()) await abortable(nextEnd(), signal);

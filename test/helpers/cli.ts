@@ -117,7 +117,7 @@ export async function startUp(
       '0',
       '--dir',
       join(dir, 'stack'),
-      '--env-file',
+      '--write-env',
       envFile,
       '--json',
       ...(options.args ?? []),

@@ -1,0 +1,211 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recordsOf, runCli, startUp, tempDir } from '../helpers/cli.ts';
+import { sha256Of, writeRandomFile } from '../helpers/files.ts';
+
+const COMMANDS = [
+  'demo',
+  'up',
+  'publish',
+  'consume',
+  'fetch',
+  'presign get',
+  'presign put',
+  'presign post',
+  'inspect',
+  'url-service',
+];
+
+describe('every command', () => {
+  it.each(COMMANDS)('%s --help shows examples and ends with 0', async (command) => {
+    const { code, stdout } = await runCli([...command.split(' '), '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('Examples:\n  $ waybill');
+    expect(stdout).toContain('--json');
+  });
+});
+
+describe("a user's mistake ends with 2, one clear message and no stack trace", () => {
+  it.each<[string, string[], string]>([
+    ['misspelt command', ['pubilsh'], "unknown command 'pubilsh'"],
+    ['misspelt flag', ['consume', '--out', 'x', '--idel-exit', '5s'], 'Did you mean --idle-exit?'],
+    ['missing flag', ['publish', 'README.md'], "required option '--type <type>'"],
+    ['bad duration', ['publish', 'x', '--type', 't', '--url-ttl', 'soon'], 'expected a duration such as'],
+    ['bad number', ['consume', '--out', 'x', '--max', '0'], 'expected a whole number from 1'],
+    ['bad log level', ['inspect', 'x', '--log-level', 'loud'], 'Allowed choices are'],
+    [
+      'missing configuration',
+      ['consume', '--out', 'x'],
+      '--stores: missing; give the flag or set WAYBILL_STORES',
+    ],
+    ['missing event file', ['fetch', 'nowhere.json'], '"nowhere.json": cannot be read (ENOENT)'],
+    ['not a URL', ['inspect', 'nonsense'], 'url:'],
+    ['not an S3 URL', ['presign', 'get', 'bucket/key', '--region', 'us-east-1'], 'expected s3://bucket/key'],
+    [
+      'stores that are not JSON',
+      ['consume', '--out', 'x', '--stores', '{nope'],
+      '--stores (WAYBILL_STORES): the value is not JSON',
+    ],
+    ['a store without bucket', ['consume', '--out', 'x', '--stores', '{"a":{"region":"x"}}'], 'a.bucket'],
+    ['port out of range', ['up', '--port', '70000'], 'expected a whole number from 0 to 65535'],
+  ])('%s', async (_what, args, message) => {
+    const { code, stderr } = await runCli(args);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(code).toBe(2);
+  });
+});
+
+describe('against `waybill up`', () => {
+  let dir: Awaited<ReturnType<typeof tempDir>>;
+  let up: Awaited<ReturnType<typeof startUp>>;
+  const run = (...args: string[]) => runCli(args, { cwd: dir.path, env: up.env });
+
+  beforeAll(async () => {
+    dir = await tempDir();
+    up = await startUp(dir.path);
+  });
+  afterAll(async () => {
+    up.kill('SIGTERM');
+    await up.done;
+    await dir[Symbol.asyncDispose]();
+  });
+
+  it('writes variables that only their owner may read', async () => {
+    expect((await stat(join(dir.path, 'up.env'))).mode & 0o777).toBe(0o600);
+    for (const name of ['credentials.json', 'signing-key.json']) {
+      expect((await stat(join(dir.path, 'stack', name))).mode & 0o777).toBe(0o600);
+    }
+  });
+
+  it('publishes a directory and consumes it, names and bytes kept, then fetches it again by claim check', async () => {
+    const source = join(dir.path, 'scans');
+    await writeRandomFile(join(dir.path, 'one.bin'), 3_000_000);
+    const { mkdir } = await import('node:fs/promises');
+    await mkdir(join(source, 'sub'), { recursive: true });
+    await writeRandomFile(join(source, 'big.bin'), 20_000_001);
+    await writeRandomFile(join(source, 'sub', 'ünï cöde+%.bin'), 70_000);
+    await writeFile(join(source, 'empty'), '');
+
+    const published = await run(
+      'publish',
+      'scans',
+      'one.bin',
+      '--type',
+      'scan.made',
+      '--source',
+      'scanner',
+      '--data',
+      '{"batch":7}',
+      '--json',
+    );
+    expect(published.stderr).toContain('published scan.made');
+    expect(published.code).toBe(0);
+    const [{ eventId, attachments }] = recordsOf(published, 'published');
+    expect(attachments.map(({ name }: { name: string }) => name)).toEqual([
+      'big.bin',
+      'empty',
+      'sub/ünï cöde+%.bin',
+      'one.bin',
+    ]);
+
+    const consumed = await run('consume', '--out', 'received', '--max', '1', '--json');
+    expect(consumed.code, consumed.stderr).toBe(0);
+    const [saved] = recordsOf(consumed, 'saved');
+    expect(saved.eventId).toBe(eventId);
+    for (const name of ['big.bin', 'empty', 'sub/ünï cöde+%.bin']) {
+      expect(await sha256Of(join(dir.path, 'received', eventId, 'files', name))).toBe(
+        await sha256Of(join(source, name)),
+      );
+    }
+    const eventFile = join('received', eventId, 'event.json');
+    expect((await stat(join(dir.path, eventFile))).mode & 0o777).toBe(0o600);
+    const event = JSON.parse(await readFile(join(dir.path, eventFile), 'utf8'));
+    expect(event.data.batch).toBe(7);
+    expect(JSON.stringify(event)).not.toContain('X-Amz-Signature');
+
+    const fetched = await run('fetch', eventFile, '--out', 'again/', '--json');
+    expect(fetched.code, fetched.stderr).toBe(0);
+    expect(recordsOf(fetched, 'fetched')).toHaveLength(4);
+    expect(await sha256Of(join(dir.path, 'again', eventId, 'files', 'big.bin'))).toBe(
+      await sha256Of(join(source, 'big.bin')),
+    );
+  });
+
+  it('SIGTERM ends the stack with 0', async () => {
+    await using other = await tempDir();
+    const running = await startUp(other.path);
+    running.kill('SIGTERM');
+    expect((await running.done).code).toBe(0);
+  });
+
+  it('stops when idle', async () => {
+    const { code, stderr } = await run('consume', '--out', 'nothing', '--idle-exit', '500ms');
+    expect([code, stderr]).toEqual([0, expect.stringContaining('stopped: 0 saved')]);
+  });
+
+  it('fetches a bare presigned URL and compares the digest it is given', async () => {
+    const file = join(dir.path, 'bare.bin');
+    await writeRandomFile(file, 18_000_000);
+    const published = await run('publish', 'bare.bin', '--type', 'bare', '--json');
+    const [{ attachments }] = recordsOf(published, 'published');
+    const { key } = attachments[0];
+    const presigned = await run('presign', 'get', `s3://waybill-payloads/${key}`, '--json');
+    const [{ url }] = recordsOf(presigned, 'presigned');
+    const sha = await sha256Of(file);
+    const good = await run('fetch', url, '--out', 'copy.bin', '--digest', sha);
+    expect(good.code, good.stderr).toBe(0);
+    expect(await sha256Of(join(dir.path, 'copy.bin'))).toBe(sha);
+    const bad = await run('fetch', url, '--out', 'wrong.bin', '--digest', '0'.repeat(64));
+    expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('[checksum-mismatch]')]);
+    await expect(stat(join(dir.path, 'wrong.bin'))).rejects.toThrow('ENOENT');
+    const inspected = await run('inspect', url);
+    expect(inspected.code).toBe(0);
+    expect(inspected.stdout).toContain('AWS4-HMAC-SHA256');
+    expect(inspected.stdout).not.toContain(new URL(url).searchParams.get('X-Amz-Signature'));
+    expect(good.stderr + bad.stderr + inspected.stderr).not.toContain('X-Amz-Signature=');
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['a bad type', ['publish', 'up.env', '--type', 'has space'], /type: got "has space", expected/],
+    ['a missing file', ['publish', 'nowhere.bin', '--type', 't'], /"nowhere.bin": no such file/],
+    [
+      'data that is no object',
+      ['publish', 'up.env', '--type', 't', '--data', '[1]'],
+      /--data: expected a JSON object/,
+    ],
+    [
+      'a life beyond 7 days',
+      ['publish', 'up.env', '--type', 't', '--url-ttl', '8d'],
+      /urlTtlSeconds: got 691200, expected/,
+    ],
+    [
+      'a life beyond 7 days to presign',
+      ['presign', 'get', 's3://waybill-payloads/k', '--expires', '8d'],
+      /ttlSeconds: got 691200/,
+    ],
+    ['an unknown store', ['publish', 'up.env', '--type', 't', '--store', 'nope'], /store.*nope/],
+  ])('%s is misuse and publishes nothing', async (_what, args, message) => {
+    const { code, stderr, stdout } = await run(...args);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect([code, stdout]).toEqual([2, '']);
+  });
+
+  it('a bus that cannot be reached ends with 1 and one line', async () => {
+    const { code, stderr } = await runCli(
+      [
+        'publish',
+        'up.env',
+        '--type',
+        't',
+        '--stores',
+        JSON.stringify({ a: { bucket: 'nobucket', region: 'us-east-1', endpoint: 'http://127.0.0.1:9' } }),
+      ],
+      { cwd: dir.path, env: up.env },
+    );
+    expect(code).toBe(1);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});

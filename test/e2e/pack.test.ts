@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startUp, tempDir } from '../helpers/cli.ts';
+import { sha256Of, writeRandomFile } from '../helpers/files.ts';
+
+const exec = promisify(execFile);
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** An empty project with the packed tarball installed, and nothing else of this repository. */
+describe('the packed tarball, installed into an empty project', () => {
+  let dir: Awaited<ReturnType<typeof tempDir>>;
+  let project: string;
+
+  beforeAll(async () => {
+    dir = await tempDir();
+    project = join(dir.path, 'app');
+    await mkdir(project);
+    const packed = await exec('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir.path], {
+      cwd: ROOT,
+    });
+    const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }];
+    await writeFile(
+      join(project, 'package.json'),
+      JSON.stringify({ name: 'app', private: true, type: 'module' }),
+    );
+    await exec('npm', ['install', '--no-audit', '--no-fund', join(dir.path, filename)], { cwd: project });
+  }, 180_000);
+  afterAll(() => dir[Symbol.asyncDispose]());
+
+  it('has every entry point, with types, and no source or test', async () => {
+    const code = `
+      for (const name of ['waybill', 'waybill/events', 'waybill/producers', 'waybill/consumers', 'waybill/local']) {
+        const module = await import(name);
+        if (Object.keys(module).length < 3) throw new Error(name);
+      }
+      const { version } = (await import('waybill/package.json', { with: { type: 'json' } })).default;
+      console.log(version);`;
+    const { stdout } = await exec(process.execPath, ['--input-type=module', '-e', code], { cwd: project });
+    expect(stdout.trim()).toBe(JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')).version);
+    const installed = await readdir(join(project, 'node_modules', 'waybill'));
+    expect(installed.sort()).toEqual(['CHANGELOG.md', 'README.md', 'dist', 'docs', 'package.json']);
+  });
+
+  it('has the command', async () => {
+    const { stdout } = await exec('npx', ['--no-install', 'waybill', '--help'], { cwd: project });
+    expect(stdout).toContain('publish');
+  });
+
+  it("runs the README's producer and consumer, type-checked", async () => {
+    const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+    for (const [, name = '', source = ''] of readme.matchAll(
+      /<!-- example: (\S+) -->\s*```ts\n([\s\S]*?)```/g,
+    )) {
+      expect(source.trim().split('\n').length).toBeLessThanOrEqual(22);
+      await writeFile(join(project, name), source);
+    }
+    await writeFile(
+      join(project, 'tsconfig.json'),
+      JSON.stringify({
+        compilerOptions: {
+          target: 'ES2023',
+          lib: ['ES2023', 'ESNext.Disposable'],
+          module: 'NodeNext',
+          strict: true,
+          skipLibCheck: false,
+          types: ['node'],
+          typeRoots: [join(ROOT, 'node_modules', '@types')],
+          outDir: 'out',
+        },
+        include: ['*.ts'],
+      }),
+    );
+    await exec(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.json'], { cwd: project }).catch(
+      (error: { stdout: string }) => {
+        throw new Error(error.stdout);
+      },
+    );
+
+    const up = await startUp(dir.path);
+    const env = { PATH: process.env['PATH'] ?? '', ...up.env };
+    const file = join(dir.path, 'report.pdf');
+    await writeRandomFile(file, 20_000_000);
+    const produced = await exec(process.execPath, ['out/producer.js', file], { cwd: project, env });
+    const id = /published (\S+)/.exec(produced.stdout)?.[1] ?? '';
+    const consumer = execFile(process.execPath, ['out/consumer.js'], { cwd: project, env });
+    const line = await new Promise<string>((resolve, reject) => {
+      consumer.stdout?.on('data', (text: string) => resolve(text));
+      let stderr = '';
+      consumer.stderr?.on('data', (text: string) => (stderr += text));
+      consumer.on('close', (code) => reject(new Error(`the consumer ended with ${code}: ${stderr}`)));
+    });
+    expect(line).toContain('2026-10: ');
+    expect(await sha256Of(join(project, 'inbox', id, 'files', 'report.pdf'))).toBe(await sha256Of(file));
+    const ended = new Promise((resolve) => consumer.on('exit', resolve));
+    consumer.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    up.kill('SIGTERM');
+    await up.done;
+  }, 180_000);
+});

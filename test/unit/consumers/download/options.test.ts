@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import {
+  createClockOffset,
+  learnServerTime,
+  storeNowMs,
+} from '../../../../consumers/download/clock-offset.ts';
+import {
+  resolveTransferOptions,
+  toStores,
+  type DownloadOptions,
+} from '../../../../consumers/download/options.ts';
+import { checkTarget } from '../../../../consumers/download/target.ts';
+import { systemClock } from '../../../../shared/clock.ts';
+
+describe('resolveTransferOptions', () => {
+  it('fills in every default', () => {
+    expect(resolveTransferOptions({})).toMatchObject({
+      partSizeBytes: 8_388_608,
+      connections: 4,
+      singleGetBelowBytes: 16_777_216,
+      earlyRefetch: true,
+      stallTimeoutMs: 30_000,
+      connectTimeoutMs: 10_000,
+      deadlineMs: undefined,
+      maxRefetchesWithoutProgress: 3,
+      verify: { sha256: true, crc32c: true },
+      clockOffset: { offsetMs: 0 },
+    });
+  });
+
+  it.each([
+    ['partSizeBytes', { partSizeBytes: 0 }],
+    ['connections', { connections: 33 }],
+    ['connections', { connections: 1.5 }],
+    ['singleGetBelowBytes', { singleGetBelowBytes: -1 }],
+    ['stallTimeoutMs', { stallTimeoutMs: 0 }],
+    ['connectTimeoutMs', { connectTimeoutMs: Number.NaN }],
+    ['deadlineMs', { deadlineMs: 0 }],
+    ['maxRefetchesWithoutProgress', { maxRefetchesWithoutProgress: 0 }],
+    ['retry.maxAttempts', { retry: { maxAttempts: 0 } }],
+  ] as [string, Partial<DownloadOptions>][])('refuses a wrong %s', (field, options) => {
+    expect(() => resolveTransferOptions(options)).toThrow(RangeError);
+    expect(() => resolveTransferOptions(options)).toThrow(field);
+  });
+
+  it('refuses flags that are none', () => {
+    const options = { earlyRefetch: 'no' } as unknown as DownloadOptions;
+    expect(() => resolveTransferOptions(options)).toThrow('earlyRefetch: got "no", expected true or false');
+  });
+});
+
+describe('toStores', () => {
+  it('takes configuration and resolved stores, also a store named "get"', () => {
+    const resolved = toStores({ get: { bucket: 'bucket', region: 'r' } });
+    expect(resolved.get('get').bucket).toBe('bucket');
+    expect(toStores(resolved)).toBe(resolved);
+  });
+});
+
+describe('checkTarget', () => {
+  it.each([{ path: '' }, { path: 'a', partialPath: '' }, { path: 'a', partialPath: 'a' }, { writable: {} }])(
+    'refuses %j',
+    (target) => {
+      expect(() => checkTarget(target as { path: string })).toThrow(TypeError);
+    },
+  );
+});
+
+describe('the clock offset', () => {
+  it('is learned from what the store says, noise aside', () => {
+    const clock = { ...systemClock, nowMs: () => 1_000_000 };
+    const offset = createClockOffset();
+    learnServerTime(clock, offset, 1_002_000);
+    expect(offset.offsetMs).toBe(0);
+    learnServerTime(clock, offset, Number.NaN);
+    learnServerTime(clock, offset, 4_600_000);
+    expect(storeNowMs(clock, offset)).toBe(4_600_000);
+  });
+});
