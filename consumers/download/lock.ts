@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { TransferError } from '../../shared/errors.ts';
 import { errnoCode, onDisk } from './on-disk.ts';
 
@@ -20,12 +21,12 @@ const heldHere = new Set<string>();
  * process that started at another time; of another machine (a shared file system) when lock and partial file have
  * been left alone for 15 minutes.
  *
- * @returns gives it back
+ * @returns gives it back when disposed
  * @throws {TransferError} when another download has it; its disposition is `retry`
  * @throws {StorageError}
  */
 export async function lockPartial(partialPath: string): Promise<AsyncDisposable> {
-  const path = `${partialPath}.lock`;
+  const path = resolve(`${partialPath}.lock`);
   if (heldHere.has(path)) throw inUse(partialPath, 'this process');
   heldHere.add(path);
   try {

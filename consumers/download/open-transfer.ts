@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { linkSignals, type LinkedSignal } from '../../shared/cancellation.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { parseDigest } from '../../shared/digest.ts';
@@ -111,6 +112,7 @@ function open(
   const { clock } = options;
   const meter = new Meter(identity.label, options.logger, options.onEvent);
   const link = linkSignals([parent]);
+  setMaxListeners(0, link.signal); // every range may wait for one refetch
   try {
     const keeper = urls(meter, link.signal);
     const endDeadline = startDeadline(clock, options.deadlineMs, link, identity);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { linkSignals } from '../../shared/cancellation.ts';
@@ -64,6 +65,7 @@ async function attempt(transfer: Transfer, path: string, partialPath: string): P
 /** Runs the lanes. The first fault ends all of them, and is thrown once every one has let go of the file. */
 async function fetchMissing(transfer: Transfer, partial: PartialDownload): Promise<void> {
   using pass = linkSignals([transfer.signal]);
+  setMaxListeners(0, pass.signal); // one or two for each connection, taken away after each request
   const { connections, singleGetBelowBytes } = transfer.options;
   const { plan } = partial;
   const single = plan.sizeBytes < singleGetBelowBytes;

@@ -17,6 +17,7 @@ export interface UndiciTransportOptions {
 
 /**
  * A transport over undici, with connections of its own: HTTP/1.1, kept alive, no redirects, no decoding.
+ * Stall timeouts are exact to about a second, as undici looks at its timers that often.
  * Memory: per request under way one socket read (64 KiB) and 128 KiB that wait to be read.
  * @throws {RangeError} for a timeout out of range
  */

@@ -14,7 +14,7 @@ export const MAX_BUFFERED_PART_BYTES = Math.min(MAX_PART_BYTES, 1024 ** 3);
 export interface UploadOptions {
   /**
    * Size of a part, in bytes; grows by itself where 10,000 parts would not suffice. From 5 MiB to 1 GiB.
-   * @default 16_777_216 (16 MiB)
+   * @default 8_388_608 (8 MiB)
    */
   readonly partSizeBytes?: number;
   /**
@@ -31,7 +31,7 @@ export interface UploadOptions {
   /** Attempts per request (each part has its own). @default 8 attempts, full jitter from 200 ms to 20 s */
   readonly retry?: RetryOptions;
   /**
-   * Longest one request may take, in milliseconds; the attempt then counts as failed. 16 MiB in 5 minutes are 56 kB/s.
+   * Longest one request may take, in milliseconds; the attempt then counts as failed. 8 MiB in 5 minutes are 28 kB/s.
    * @default 300_000
    */
   readonly attemptTimeoutMs?: number;
@@ -44,7 +44,7 @@ export interface UploadOptions {
 }
 
 export const uploadDefaults = {
-  partSizeBytes: 16 * MIB,
+  partSizeBytes: 8 * MIB,
   multipartThresholdBytes: 16 * MIB,
   concurrency: 4,
   retry: retryDefaults,

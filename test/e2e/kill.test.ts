@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { startExchange, LOCAL_NAMES } from '../../cli/stack.ts';
+import { startExchange } from '../../cli/stack.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import { recordsOf, runCli, startCli, tempDir } from '../helpers/cli.ts';
 import { sha256Of, writeRandomFile } from '../helpers/files.ts';
@@ -11,8 +11,6 @@ const SIZE = 1024 * MIB;
 const KILLS = 10;
 const CONNECTIONS = 4;
 const PART = 8 * MIB;
-/** What the kernel may hold of a body that its reader never read: socket buffers of both ends, per connection. */
-const SOCKET_BUFFERS = 8 * MIB;
 
 describe('kill -9 of the consumer', () => {
   it('ten times at random points in 1 GiB, then a clean run: identical, one event.json, one part per connection lost per kill', async () => {
@@ -44,19 +42,16 @@ describe('kill -9 of the consumer', () => {
       `${CONNECTIONS}`,
       '--json',
     ];
-    let received = 0;
     for (let kill = 1; kill <= KILLS; kill++) {
       const before = bytesServed();
       const consumer = startCli(args, { env });
       // Somewhere between nothing and a tenth of the file after the body has begun to flow.
       const until = before + 1 + Math.floor(Math.random() * (SIZE / (KILLS + 2)));
-      await consumer.waitFor(/big\.bin|"type"/).catch(() => '');
       await exchange.local.spy.waitFor((record) => record.kind === 's3' && bytesServed() >= until, {
         timeoutMs: 60_000,
       });
       consumer.kill('SIGKILL');
       expect((await consumer.done).code).toBe(null);
-      received = bytesServed();
     }
     const last = await runCli(args, { env });
     expect(last.code, last.stderr).toBe(0);
@@ -65,8 +60,8 @@ describe('kill -9 of the consumer', () => {
     expect((await readdir(join(out, eventId))).sort()).toEqual(['event.json', 'files']);
     const [{ files }] = recordsOf(last, 'saved');
     expect(files[0].journalBytes).toBeGreaterThan(0);
-    expect(received).toBeGreaterThan(0);
-    expect(bytesServed() - SIZE).toBeLessThanOrEqual(KILLS * CONNECTIONS * (PART + SOCKET_BUFFERS));
+    process.stderr.write(`fetched again after ${KILLS} kills: ${bytesServed() - SIZE} bytes\n`);
+    expect(bytesServed() - SIZE).toBeLessThanOrEqual(KILLS * CONNECTIONS * PART);
 
     function bytesServed(): number {
       return exchange.local.spy
@@ -76,5 +71,3 @@ describe('kill -9 of the consumer', () => {
     }
   });
 });
-
-void LOCAL_NAMES;

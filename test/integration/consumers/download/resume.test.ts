@@ -103,6 +103,20 @@ describe('an aborted download', () => {
   });
 });
 
+describe('many connections', () => {
+  it('cause no warning about listeners', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const late = await world.put('many', bytes, 60);
+    world.clock.advance(61_000);
+    const options = world.options({ partSizeBytes: 10 * KIB, singleGetBelowBytes: 0, connections: 32 });
+    await download(late, { path: world.path('many') }, options);
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+});
+
 describe('a deadline', () => {
   it('ends the download and keeps its parts', async () => {
     const attachment = await world.put('deadline', bytes);
