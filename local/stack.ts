@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -117,6 +118,7 @@ async function assemble(
   undo.push(() => s3.close());
 
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // one for every request under way, each taken away with its answer
   const context = { clock, region, identities, logger, faults, spy, closing: closing.signal };
   const server = await listen(host, options.port, createDispatcher({ sqs, events, s3 }, context));
   undo.push(() => server.close());

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** A signal that follows several others, and the way to let go of them. */
 export interface LinkedSignal extends Disposable {
   readonly signal: AbortSignal;
@@ -33,6 +35,8 @@ export function linkSignals(parents: Iterable<AbortSignal | undefined>): LinkedS
       break;
     }
     const onAbort = (): void => abort(parent.reason);
+    // Many links at once are normal, and each takes its listener away: Node's warning at ten would mislead.
+    setMaxListeners(0, parent);
     parent.addEventListener('abort', onAbort, { once: true });
     detachers.push(() => parent.removeEventListener('abort', onAbort));
   }

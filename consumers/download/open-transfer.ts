@@ -7,13 +7,9 @@ import type { Attachment } from '../../shared/events/index.ts';
 import { MAX_OBJECT_BYTES } from '../../shared/limits.ts';
 import { numberInRange } from '../../shared/options.ts';
 import type { SecretUrl } from '../../shared/secret.ts';
+import { toStores } from '../../shared/stores.ts';
 import { Meter } from './meter.ts';
-import {
-  toStores,
-  type DownloadOptions,
-  type DownloadUrlOptions,
-  type ResolvedTransferOptions,
-} from './options.ts';
+import type { DownloadOptions, DownloadUrlOptions, ResolvedTransferOptions } from './options.ts';
 import type { ObjectIdentity, Transfer } from './transfer.ts';
 import { createUndiciTransport } from './undici-transport.ts';
 import { createUrlKeeper, keepBareUrl, type UrlKeeper } from './url-keeper.ts';

@@ -3,7 +3,7 @@ import { systemClock, type Clock, type Random } from '../../shared/clock.ts';
 import { redactingLogger, silentLogger, type Logger } from '../../shared/logger.ts';
 import { numberInRange, show } from '../../shared/options.ts';
 import { resolveRetryOptions, type RetryOptions } from '../../shared/retry.ts';
-import { resolveStores, type Stores, type StoresOptions } from '../../shared/stores.ts';
+import type { Stores, StoresOptions } from '../../shared/stores.ts';
 import type { UrlSource } from '../url-source.ts';
 import { createClockOffset, type ClockOffset } from './clock-offset.ts';
 import type { DownloadEvent } from './result.ts';
@@ -178,15 +178,6 @@ export function resolveTransferOptions(
       { min: 1, max: 100 },
     ),
   };
-}
-
-/** Stores, whether given resolved or as configuration. @throws {TypeError} for a malformed configuration */
-export function toStores(stores: StoresOptions | Stores): Stores {
-  return isStores(stores) ? stores : resolveStores(stores);
-}
-
-function isStores(stores: StoresOptions | Stores): stores is Stores {
-  return typeof stores.get === 'function';
 }
 
 function flag(field: string, value: unknown): boolean {

@@ -5,7 +5,7 @@ import { MAX_OBJECT_BYTES } from '../../shared/limits.ts';
 import { redactingLogger, silentLogger, type Logger } from '../../shared/logger.ts';
 import { httpUrl, nonEmptyString, numberInRange, show } from '../../shared/options.ts';
 import { resolveRetryOptions, type RetryOptions } from '../../shared/retry.ts';
-import { resolveStores, type Stores, type StoresOptions } from '../../shared/stores.ts';
+import { toStores, type Stores, type StoresOptions } from '../../shared/stores.ts';
 import { resolveTransferOptions, type DownloadOptions } from '../download/options.ts';
 import type { UrlSource } from '../url-source.ts';
 import { MAX_HOLD_SECONDS, MAX_VISIBILITY_SECONDS } from './sqs-limits.ts';
@@ -135,7 +135,7 @@ export function resolveWorkerOptions<Schemas extends EventSchemas>(
       deadLetterQueueUrl === undefined
         ? undefined
         : standardQueueUrl('deadLetterQueueUrl', deadLetterQueueUrl),
-    stores: resolveStoresOption(options.stores),
+    stores: toStores(options.stores),
     events: resolveEvents(options.events),
     onUnknownType: oneOf('onUnknownType', options.onUnknownType ?? d.onUnknownType, ['reject', 'ignore']),
     // Safe: an event reaches the handler only through the schema of its own type.
@@ -182,10 +182,6 @@ function standardQueueUrl(field: string, value: unknown): string {
     throw new TypeError(`${field}: got ${show(value)}, expected a standard queue, not FIFO`);
   }
   return String(value);
-}
-
-function resolveStoresOption(stores: StoresOptions | Stores): Stores {
-  return typeof stores.get === 'function' ? (stores as Stores) : resolveStores(stores as StoresOptions);
 }
 
 function resolveEvents(events: unknown): Map<string, EventSchemas[string]> {

@@ -52,7 +52,7 @@ export const routes: readonly Route[] = [
     operation: 'ListBuckets',
     method: 'GET',
     level: 'service',
-    allows: ['prefix', 'max-buckets'],
+    allows: ['prefix'],
     action: listBuckets,
   },
 

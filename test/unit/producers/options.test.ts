@@ -20,7 +20,7 @@ describe('resolvePublisherOptions', () => {
       region: 'eu-central-1',
       store: { name: 'main' },
       retry: { maxAttempts: 8 },
-      upload: { partSizeBytes: 16_777_216, concurrency: 4, signPayload: false },
+      upload: { partSizeBytes: 8_388_608, concurrency: 4, signPayload: false },
     });
   });
 
