@@ -4,11 +4,8 @@ import {
   learnServerTime,
   storeNowMs,
 } from '../../../../consumers/download/clock-offset.ts';
-import {
-  resolveTransferOptions,
-  toStores,
-  type DownloadOptions,
-} from '../../../../consumers/download/options.ts';
+import { resolveTransferOptions, type DownloadOptions } from '../../../../consumers/download/options.ts';
+import { toStores } from '../../../../shared/stores.ts';
 import { checkTarget } from '../../../../consumers/download/target.ts';
 import { systemClock } from '../../../../shared/clock.ts';
 
