@@ -20,8 +20,16 @@ interface CommonOptions {
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
-/** A command with the options that all share, and its examples under `--help`. */
-export function command(name: string, summary: string, examples: readonly string[]): Command {
+/**
+ * A command with the options that all share, and its examples under `--help`.
+ * @param logLevel default of `--log-level`; silent where lines for people say it all already
+ */
+export function command(
+  name: string,
+  summary: string,
+  examples: readonly string[],
+  logLevel: (typeof LOG_LEVELS)[number] = 'silent',
+): Command {
   return new Command(name)
     .summary(summary)
     .description(summary)
@@ -29,7 +37,7 @@ export function command(name: string, summary: string, examples: readonly string
     .addOption(
       new Option('--log-level <level>', 'diagnostics on stderr')
         .choices([...LOG_LEVELS])
-        .default('warn')
+        .default(logLevel)
         .env('WAYBILL_LOG_LEVEL'),
     )
     .showHelpAfterError('(--help shows the options and examples)')

@@ -4,7 +4,7 @@ import { createWorker, RetryLater, type HandlerContext } from '../../consumers/i
 import { createClaimCheckVerifier, parseProducerKeys } from '../../shared/claim-check.ts';
 import { command, runWith } from '../command.ts';
 import { readTextFile, regionOf, required, storesOf } from '../environment.ts';
-import { checked } from '../errors.ts';
+import { checked, checkedAsync } from '../errors.ts';
 import { urlSourceOf } from '../url-source.ts';
 import { showWorker } from '../worker-progress.ts';
 import { durationMs, durationSeconds, sizeBytes, wholeNumber } from '../values.ts';
@@ -60,6 +60,7 @@ export function consumeCommand(summary: string): Command {
         let lastMs = performance.now();
         let active = 0;
         let saved = 0;
+        let receiveError: string | undefined;
         const save = async (
           event: { id: string; type: string; source: string },
           context: HandlerContext,
@@ -105,7 +106,8 @@ export function consumeCommand(summary: string): Command {
                   }),
                 }),
             onEvent: (event) => {
-              lastMs = performance.now();
+              if (event.kind === 'receive-failed') receiveError = event.reason;
+              else lastMs = performance.now();
               show(event);
             },
             handler: async (event, context) => {
@@ -133,11 +135,13 @@ export function consumeCommand(summary: string): Command {
                 if (worker.stats.inFlight === 0 && performance.now() - lastMs >= idleExit) void worker.stop();
               }, 100);
         try {
-          const stats = await worker.done;
+          const stats = await checkedAsync(worker.done);
           out.say(
             `stopped: ${stats.succeeded} saved, ${stats.rejected} rejected, ${stats.retried + stats.unavailable} to be tried again`,
           );
           out.emit({ type: 'stopped', stats });
+          if (receiveError !== undefined && stats.received === 0)
+            throw new Error(`nothing could be received: ${receiveError}`);
         } finally {
           clearInterval(idle);
           signal.removeEventListener('abort', onAbort);

@@ -178,7 +178,7 @@ async function report(
     out.say(`    sent      sha-256 ${source}`);
     out.say(`    received  sha-256 ${target}  ${identical ? 'identical' : 'DIFFERENT'}`);
     out.say(
-      `    ${result.refetches} refetches, resumed at ${result.resumedAtBytes.length === 0 ? 'no byte' : `bytes ${result.resumedAtBytes.join(', ')}`}, ` +
+      `    ${result.refetches} ${result.refetches === 1 ? 'refetch' : 'refetches'}, resumed at ${result.resumedAtBytes.length === 0 ? 'no byte' : `bytes ${result.resumedAtBytes.join(', ')}`}, ` +
         `${result.repeatedBytes} bytes fetched twice`,
     );
     out.emit({

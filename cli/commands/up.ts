@@ -15,11 +15,16 @@ interface UpOptions {
 
 /** `waybill up`: the embedded stack, with everything an exchange needs. */
 export function upCommand(summary: string): Command {
-  return command('up', summary, [
-    'waybill up',
-    'waybill up --port 0 --dir /tmp/exchange --write-env /tmp/exchange.env',
-    '. ./.waybill.env && waybill publish report.pdf --type report.made --source reports',
-  ])
+  return command(
+    'up',
+    summary,
+    [
+      'waybill up',
+      'waybill up --port 0 --dir /tmp/exchange --write-env /tmp/exchange.env',
+      '. ./.waybill.env && waybill publish report.pdf --type report.made --source reports',
+    ],
+    'warn',
+  )
     .option('--port <port>', 'port of S3, SQS and EventBridge; 0 for any', wholeNumber(0, 65_535), 4600)
     .option('--url-service-port <port>', 'port of the URL service; 0 for any', wholeNumber(0, 65_535), 4601)
     .option('--dir <dir>', 'where objects, keys and rules are kept', '.waybill')

@@ -20,10 +20,15 @@ interface UrlServiceOptions {
 
 /** `waybill url-service`: the URL service alone. */
 export function urlServiceCommand(summary: string): Command {
-  return command('url-service', summary, [
-    'waybill url-service --port 4601 --callers callers.json',
-    `waybill url-service --callers '[{"caller":"archive","accessKeyId":"AK","secretAccessKey":"…","types":"*","prefixes":["payloads/"]}]'`,
-  ])
+  return command(
+    'url-service',
+    summary,
+    [
+      'waybill url-service --port 4601 --callers callers.json',
+      `waybill url-service --callers '[{"caller":"archive","accessKeyId":"AK","secretAccessKey":"…","types":"*","prefixes":["payloads/"]}]'`,
+    ],
+    'warn',
+  )
     .option('--port <port>', 'port to listen on; 0 for any', wholeNumber(0, 65_535), 4601)
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--stores <json|file>', 'stores by logical name (WAYBILL_STORES)')

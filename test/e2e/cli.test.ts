@@ -193,6 +193,30 @@ describe('against `waybill up`', () => {
     expect([code, stdout]).toEqual([2, '']);
   });
 
+  it('a queue that does not exist is misuse; one that refuses us is a failure, also when idle', async () => {
+    const queue = up.env['WAYBILL_QUEUE'] ?? '';
+    const missing = await run(
+      'consume',
+      '--out',
+      'x',
+      '--queue',
+      queue.replace(/[^/]+$/, 'nowhere'),
+      '--idle-exit',
+      '1s',
+    );
+    expect([missing.code, missing.stderr]).toEqual([
+      2,
+      expect.stringContaining('expected the URL of a queue that exists'),
+    ]);
+    const env = { ...up.env, AWS_SECRET_ACCESS_KEY: 'wrong' };
+    const refused = await runCli(['consume', '--out', 'x', '--idle-exit', '1s'], { cwd: dir.path, env });
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining('nothing could be received: The request signature'),
+    ]);
+    expect(refused.stderr).not.toContain('"level"');
+  });
+
   it('a bus that cannot be reached ends with 1 and one line', async () => {
     const { code, stderr } = await runCli(
       [
