@@ -41,6 +41,6 @@ export function describeError(error: unknown): string {
   const cause = error instanceof AggregateError ? (error.errors as unknown[])[0] : undefined;
   const message = error.message === '' && cause instanceof Error ? cause.message : error.message;
   // The SDK's errors say little without their name: "UnknownError", "CredentialsProviderError".
-  const name = error.name === 'Error' || error.name === 'UsageError' ? '' : `${error.name}: `;
+  const name = ['Error', 'UsageError', 'InterruptedError'].includes(error.name) ? '' : `${error.name}: `;
   return redactText(`${name}${message}`);
 }

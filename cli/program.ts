@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { packageFile } from './package-file.ts';
 
 interface Entry {
   readonly name: string;
@@ -82,14 +83,5 @@ function throwInsteadOfExit(command: Command): void {
 }
 
 function packageVersion(): string {
-  // Sources lie in cli/, the build in dist/cli/.
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string })
-        .version;
-    } catch {
-      // the other layout
-    }
-  }
-  return 'unknown';
+  return (JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }).version;
 }

@@ -12,6 +12,7 @@ import { createClaimCheckSigner, createClaimCheckVerifier } from '../../shared/c
 import type { Attachment } from '../../shared/events/index.ts';
 import { command, runWith, type Context } from '../command.ts';
 import { collectFiles, type NamedFile } from '../files.ts';
+import { packageFile } from '../package-file.ts';
 import { LOCAL_NAMES, startExchange, type LocalExchange } from '../stack.ts';
 import { formatBytes, formatMs } from '../values.ts';
 import { showDownloads } from '../worker-progress.ts';
@@ -33,14 +34,19 @@ interface DemoOptions {
 /** `waybill demo`: the main job, with everything that goes wrong in it on purpose. */
 export function demoCommand(summary: string): Command {
   return command('demo', summary, ['waybill demo', 'waybill demo movie.mp4 scans/'])
-    .argument('[path...]', "files or directories; default this machine's node executable and README.md")
+    .argument(
+      '[path...]',
+      "files or directories; default this machine's node executable and Waybill's README.md",
+    )
     .option(
       '--dir <dir>',
       'keep the stack and the received files here; default a temporary directory, removed',
     )
     .action((paths: string[], options: DemoOptions) =>
       runWith(options, async (context) => {
-        const files = await collectFiles(paths.length > 0 ? paths : [process.execPath, 'README.md']);
+        const files = await collectFiles(
+          paths.length > 0 ? paths : [process.execPath, packageFile('README.md')],
+        );
         const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'waybill-demo-')));
         try {
           await runDemo(context, files, dir);
