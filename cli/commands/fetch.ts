@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import {
   download,
   downloadUrl,
+  safeRelativePath,
   saveEvent,
   type DownloadEvent,
   type DownloadResult,
@@ -72,8 +73,7 @@ async function fetchUrl(
 ): Promise<Fetched[]> {
   const href = argument === '-' ? (await readAll(process.stdin)).trim() : argument;
   if (!URL.canParse(href)) throw new UsageError('url: expected an absolute http or https URL');
-  const { pathname } = new URL(href);
-  const path = await targetFile(options.out, basename(decodeURIComponent(pathname)) || 'download');
+  const path = await targetFile(options.out, nameFrom(new URL(href).pathname));
   const result = await checkedAsync(
     downloadUrl(
       new SecretUrl(href),
@@ -108,7 +108,7 @@ async function fetchEvent(context: Context, file: string, options: FetchOptions)
   };
   const [only, ...more] = event.data.attachments;
   if (only !== undefined && more.length === 0 && !(await isDirectory(options.out ?? '.'))) {
-    const path = options.out ?? only.name;
+    const path = options.out ?? nameFrom(only.name);
     const result = await checkedAsync(
       download(only, { path }, { ...common, onEvent: downloadProgress(out, only.name) }),
     );
@@ -139,6 +139,18 @@ async function readEvent(file: string): Promise<WaybillEvent> {
     );
   }
   return checked(() => parseEvent(text));
+}
+
+/** A file name of our own making from a path of the sender's: no directory, nothing awkward. */
+function nameFrom(path: string): string {
+  const last = path.split('/').findLast((segment) => segment !== '') ?? 'download';
+  let decoded = last;
+  try {
+    decoded = decodeURIComponent(last);
+  } catch {
+    // not percent-encoded: taken as it is
+  }
+  return safeRelativePath(basename(decoded).replaceAll(/^\.+/g, '_') || 'download');
 }
 
 /** A directory, or a path that says it wants to be one, gets the name from the URL. */
