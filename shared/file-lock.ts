@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { link, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+
+/** A lock of another machine is broken when none of its files was written for this long. */
+const FOREIGN_STALE_MS = 15 * 60_000;
+
+/** Rounds of "it exists, it is stale, it is gone again" before giving up. */
+const MAX_ROUNDS = 5;
+
+/** Held locks of this process: a process id cannot tell two holders in one process apart. */
+const heldHere = new Set<string>();
+
+/** A lock that is held until it is disposed, or who holds it instead. */
+export type LockAttempt = AsyncDisposable | { readonly heldBy: 'this process' | 'another process' };
+
+/**
+ * Takes a lock file; it says which process has it.
+ *
+ * The lock of a process that died is taken over: on the same machine when its process id is gone or belongs to a
+ * process that started at another time; of another machine (a shared file system) when the lock and the files in
+ * `signsOfLife` have been left alone for 15 minutes.
+ *
+ * @throws what the file system throws
+ */
+export async function lockFile(lockPath: string, signsOfLife: readonly string[] = []): Promise<LockAttempt> {
+  const path = resolve(lockPath);
+  if (heldHere.has(path)) return { heldBy: 'this process' };
+  heldHere.add(path);
+  try {
+    if (!(await take(path, signsOfLife))) {
+      heldHere.delete(path);
+      return { heldBy: 'another process' };
+    }
+  } catch (error) {
+    heldHere.delete(path);
+    throw error;
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      heldHere.delete(path);
+      await unlink(path).catch(() => {}); // at worst it is stale for whoever comes next
+    },
+  };
+}
+
+async function take(path: string, signsOfLife: readonly string[]): Promise<boolean> {
+  const own = JSON.stringify({ host: hostname(), pid: process.pid, started: await startOf(process.pid) });
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    if (await create(path, own)) return true;
+    const other = await readFile(path, 'utf8').catch(() => undefined);
+    if (other === undefined) continue; // given back meanwhile
+    if (!(await isStale(other, [path, ...signsOfLife]))) return false;
+    await breakLock(path, other);
+  }
+  return false;
+}
+
+/** Creates the lock with its content at once: a reader never finds it empty. */
+async function create(path: string, content: string): Promise<boolean> {
+  const draft = `${path}.${randomUUID()}`;
+  const handle = await open(draft, 'wx', 0o600);
+  try {
+    await handle.writeFile(content);
+    await handle.close();
+    await linkOrWrite(draft, path, content);
+    return true;
+  } catch (error) {
+    if (errnoCode(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await handle.close();
+    await unlink(draft).catch(() => {});
+  }
+}
+
+/** File systems without hard links get a lock that may be found empty, which counts as one of another machine. */
+async function linkOrWrite(draft: string, path: string, content: string): Promise<void> {
+  try {
+    await link(draft, path);
+  } catch (error) {
+    if (!['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(errnoCode(error) ?? '')) throw error;
+    await writeFile(path, content, { flag: 'wx', mode: 0o600 });
+  }
+}
+
+/** Takes a stale lock away; if another did so first, and what was moved is a new lock, puts that back. */
+async function breakLock(path: string, stale: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}`;
+  await rename(path, aside).catch(() => {});
+  const moved = await readFile(aside, 'utf8').catch(() => undefined);
+  if (moved !== undefined && moved !== stale) await link(aside, path).catch(() => {});
+  await unlink(aside).catch(() => {});
+}
+
+async function isStale(content: string, signsOfLife: readonly string[]): Promise<boolean> {
+  const { host, pid, started } = parse(content);
+  if (host !== hostname() || pid === undefined) {
+    const writtenMs = await Promise.all(signsOfLife.map(async (file) => await modifiedMs(file)));
+    return Date.now() - Math.max(...writtenMs) > FOREIGN_STALE_MS;
+  }
+  if (!isAlive(pid)) return true;
+  const now = await startOf(pid);
+  // In this process no lock is held here (heldHere), so one with this process id was left by an earlier one.
+  return pid === process.pid || (now !== null && started !== null && now !== started);
+}
+
+function parse(content: string): { host?: unknown; pid?: number; started?: unknown } {
+  try {
+    const value: unknown = JSON.parse(content);
+    if (typeof value !== 'object' || value === null) return {};
+    const { host, pid, started } = value as Record<string, unknown>;
+    return { host, started, ...(typeof pid === 'number' && Number.isInteger(pid) && pid > 0 ? { pid } : {}) };
+  } catch {
+    return {};
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoCode(error) !== 'ESRCH'; // EPERM: it lives, as another user's
+  }
+}
+
+/**
+ * When a process started, in ticks since boot; null where there is no /proc.
+ * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html field 22
+ */
+async function startOf(pid: number): Promise<string | null> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+}
+
+async function modifiedMs(path: string): Promise<number> {
+  const stats = await stat(path).catch(() => undefined);
+  return stats?.mtimeMs ?? 0;
+}
+
+function errnoCode(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}
