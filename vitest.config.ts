@@ -1,8 +1,14 @@
 import { defineConfig } from 'vitest/config';
+import { isRadosgwInstalled } from './test/conformance/radosgw/start-radosgw.ts';
 
 const project = (name: string, include: string[], testTimeout: number, extra: object = {}) => ({
   test: { name, include, testTimeout, hookTimeout: 30_000, environment: 'node' as const, ...extra },
 });
+
+/** Ceph's gateway as a second opinion: where it is installed, and where its absence shall be an error. */
+const withRadosgw =
+  process.env['WAYBILL_CONFORMANCE_ENDPOINT'] === undefined &&
+  (isRadosgwInstalled() || process.env['WAYBILL_CONFORMANCE_RADOSGW'] === 'required');
 
 export default defineConfig({
   test: {
@@ -11,6 +17,14 @@ export default defineConfig({
       project('unit', ['test/unit/**/*.test.ts'], 10_000),
       project('property', ['test/property/**/*.test.ts'], 120_000),
       project('integration', ['test/integration/**/*.test.ts'], 60_000),
+      project('conformance', ['test/conformance/*.test.ts'], 60_000),
+      ...(withRadosgw
+        ? [
+            project('conformance-radosgw', ['test/conformance/conformance.test.ts'], 60_000, {
+              globalSetup: ['test/conformance/radosgw/global-setup.ts'],
+            }),
+          ]
+        : []),
       // One file at a time: they measure memory and kill processes on a machine of two cores.
       project('e2e', ['test/e2e/**/*.test.ts'], 600_000, {
         globalSetup: ['test/helpers/build-once.ts'],

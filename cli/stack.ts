@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { startLocal, type FaultRule, type LocalStack } from '../local/index.ts';
+import { startLocal, type FaultRule, type LocalStack, type Seed } from '../local/index.ts';
 import { createUrlService, startUrlServiceServer, type UrlServiceServer } from '../producers/index.ts';
 import {
   createClaimCheckVerifier,
@@ -39,6 +39,8 @@ export interface ExchangeOptions {
   readonly urlServicePort?: number;
   /** Life of the URLs that the URL service gives, in seconds. @default 900 */
   readonly urlTtlSeconds?: number;
+  /** What to have beside the exchange's own bucket, bus and queues. @default - nothing */
+  readonly seed?: Seed;
   readonly clock?: Clock;
   readonly faults?: readonly FaultRule[];
   readonly logger: Logger;
@@ -62,14 +64,20 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
   const credentials = await keptCredentials(join(dir, 'credentials.json'));
   const keys = await keptKeys(dir);
   const clock = options.clock === undefined ? {} : { clock: options.clock };
+  const { seed = {} } = options;
   const local = await startLocal({
+    ...seed,
     port: options.port ?? 0,
     dir,
-    identities: [{ ...credentials, name: LOCAL_NAMES.caller }],
-    buckets: [LOCAL_NAMES.bucket],
-    buses: [LOCAL_NAMES.bus],
-    queues: [{ name: LOCAL_NAMES.queue, deadLetterQueue: LOCAL_NAMES.deadLetterQueue }],
+    identities: [{ ...credentials, name: LOCAL_NAMES.caller }, ...(seed.identities ?? [])],
+    buckets: [LOCAL_NAMES.bucket, ...(seed.buckets ?? [])],
+    buses: [LOCAL_NAMES.bus, ...(seed.buses ?? [])],
+    queues: [
+      { name: LOCAL_NAMES.queue, deadLetterQueue: LOCAL_NAMES.deadLetterQueue },
+      ...(seed.queues ?? []),
+    ],
     rules: [
+      ...(seed.rules ?? []),
       {
         bus: LOCAL_NAMES.bus,
         name: LOCAL_NAMES.rule,

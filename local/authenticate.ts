@@ -5,7 +5,7 @@ import type { Clock } from '../shared/clock.ts';
 import { verifySigV4 } from '../shared/sigv4.ts';
 import { AwsError } from './aws-error.ts';
 
-/** Someone who may use the stack. Every identity may do everything; policies are S3's matter. */
+/** Someone who may use the stack: all of it, or what its policies allow. */
 export interface LocalIdentity {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -13,8 +13,21 @@ export interface LocalIdentity {
   readonly sessionToken?: string;
   /** Instant at which the session ends, epoch milliseconds. @default - never */
   readonly sessionExpiresAtMs?: number;
-  /** For records and bucket policies. @default accessKeyId */
+  /** Its user name: letters, digits and `_+=,.@-`. @default accessKeyId */
   readonly name?: string;
+  /**
+   * ARN of a user, an assumed role's session or a root, as policies name it. One of another account than
+   * `000000000000` needs a bucket policy's word, as across accounts on AWS.
+   * @default `arn:aws:iam::000000000000:user/<name>`
+   */
+  readonly arn?: string;
+  /**
+   * IAM policy documents. An empty list allows nothing.
+   * @default - everything is allowed, as to the account's owner
+   */
+  readonly policies?: readonly object[];
+  /** `aws:PrincipalTag/<key>`. @default - none */
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 /** What an authentication needs to know. */

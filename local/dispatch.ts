@@ -4,6 +4,7 @@ import type { JsonService, ServeContext } from './json-service.ts';
 import { serveJson } from './json-service.ts';
 import { recordS3 } from './s3-recorder.ts';
 import type { SpyRecorder } from './spy.ts';
+import { createQueryService } from './sqs/query-service.ts';
 import { sendReply } from './wire.ts';
 
 /** Answers 200 as long as the stack runs. Not an S3 address: bucket names cannot begin with an underscore. */
@@ -17,14 +18,15 @@ export interface Services {
 }
 
 /**
- * Sends each request to its service: by `X-Amz-Target` to SQS or EventBridge; what is signed for another
- * service, or for these in another protocol, gets 501; the rest is S3's.
+ * Sends each request to its service: by `X-Amz-Target` to SQS or EventBridge; a form signed for SQS to its query
+ * protocol; what is signed for another service, or in another protocol, gets 501; the rest is S3's.
  */
 export function createDispatcher(
   services: Services,
   context: ServeContext & { readonly spy: SpyRecorder },
 ): (req: IncomingMessage, res: ServerResponse) => void {
   const { clock, logger, spy } = context;
+  const query = createQueryService(services.sqs);
 
   const dispatch = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     if (req.method === 'GET' && req.url === HEALTH_PATH) {
@@ -37,6 +39,8 @@ export function createDispatcher(
     if (typeof target === 'string' && target.startsWith('AWSEvents.'))
       return await serveJson(services.events, req, res, context);
     const scope = scopeService(req);
+    const isForm = req.headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
+    if (target === undefined && scope === 'sqs' && isForm) return await serveJson(query, req, res, context);
     if (target !== undefined || (scope !== undefined && scope !== 's3')) {
       req.resume();
       sendReply(res, unknownService(scope ?? 'other services'));
@@ -64,7 +68,7 @@ function scopeService(req: IncomingMessage): string | undefined {
   return /Credential=[^/]+\/\d{8}\/[^/]+\/([^/]+)\/aws4_request/.exec(authorization)?.[1];
 }
 
-/** Readable for clients of the JSON and of the query protocol (an SQS client from before 2023). */
+/** Readable for clients of the JSON and of the query protocols. */
 function unknownService(service: string): ReturnType<typeof json> {
   const message = `The local stack does not implement ${service} in this protocol.`;
   return {

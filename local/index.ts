@@ -3,6 +3,7 @@
  * and clocks that tests move.
  */
 export type { LocalIdentity } from './authenticate.ts';
+export type { LifecycleReport } from './s3/lifecycle/run.ts';
 export { createManualClock, offsetClock } from './clock.ts';
 export type { ManualClock, OffsetClock } from './clock.ts';
 export { HEALTH_PATH } from './dispatch.ts';
@@ -10,7 +11,7 @@ export { compilePattern } from './eventbridge/pattern.ts';
 export type { EventMatcher } from './eventbridge/pattern.ts';
 export { armResponse, createFaultSwitch } from './faults.ts';
 export type { Fault, FaultRule, FaultSwitch, FaultTarget } from './faults.ts';
-export type { LocalBucket, LocalOptions, LocalQueue, LocalRule } from './local-options.ts';
+export type { LocalArchive, LocalBucket, LocalOptions, LocalQueue, LocalRule } from './local-options.ts';
 export type {
   DeleteRecord,
   EventRecord,
@@ -21,5 +22,23 @@ export type {
   SpyPredicate,
   SpyRecord,
 } from './spy.ts';
+export type { FunctionUrl, FunctionUrlOptions } from './lambda/function-url.ts';
+export type { LambdaHooks } from './lambda/hooks.ts';
+export type { FunctionOptions } from './lambda/invoke.ts';
+export type { QueueHookOptions } from './lambda/queue-source.ts';
+export type {
+  FunctionUrlEvent,
+  FunctionUrlIdentity,
+  LambdaContext,
+  LambdaHandler,
+  LambdaHook,
+  ScheduledEvent,
+  SqsBatchResponse,
+  SqsEvent,
+  SqsEventAttribute,
+  SqsEventRecord,
+} from './lambda/types.ts';
+export { parseSeed } from './seed.ts';
+export type { Seed } from './seed.ts';
 export type { LocalClientOptions, LocalStack } from './stack.ts';
 export { startLocal } from './start-local.ts';

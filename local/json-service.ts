@@ -3,7 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../shared/logger.ts';
 import { authenticate, type AuthenticationContext } from './authenticate.ts';
 import { AwsError } from './aws-error.ts';
+import type { Caller } from './caller.ts';
+import { eventBridgeAccesses } from './eventbridge/access.ts';
 import { armResponse, type Fault, type FaultSwitch } from './faults.ts';
+import { requireJsonAccess } from './json-access.ts';
+import { sqsAccesses } from './sqs-access.ts';
 import { parseJsonBody, readBody, sendReply, type JsonReply } from './wire.ts';
 
 /** The answer of an action, and what undoes the handing over if it did not reach the client. */
@@ -20,6 +24,11 @@ export interface JsonService {
    * @throws {AwsError}
    */
   run(action: string, input: Record<string, unknown>, signal: AbortSignal): Promise<ActionReply>;
+  /** Reads a body that is not JSON and names its action itself. @default - JSON; `X-Amz-Target` names the action */
+  readonly read?: (
+    body: Buffer,
+    path: string,
+  ) => { readonly action: string; readonly input: Record<string, unknown> };
   /** The error in the service's own shape. */
   refuse(error: AwsError): JsonReply;
 }
@@ -27,6 +36,10 @@ export interface JsonService {
 /** What serving needs beside the service. */
 export interface ServeContext extends AuthenticationContext {
   readonly faults: FaultSwitch;
+  /** The caller of an access key that has signed. */
+  readonly callerOf: (accessKeyId: string) => Caller;
+  /** What policies are told of the connection. @default true */
+  readonly assumeTls?: boolean;
   readonly logger: Logger;
   /** Aborts when the stack closes. */
   readonly closing: AbortSignal;
@@ -39,7 +52,7 @@ export async function serveJson(
   res: ServerResponse,
   context: ServeContext,
 ): Promise<void> {
-  const action = actionOf(req);
+  let action = actionOf(req);
   const stop = new AbortController();
   const onStop = (): void => stop.abort(new Error('the client is gone, or the local stack closes'));
   const { socket } = req;
@@ -48,7 +61,9 @@ export async function serveJson(
   context.closing.addEventListener('abort', onStop, { once: true });
   try {
     const body = await readBody(req);
-    authenticate(req, body, service.service, context);
+    const accessKeyId = authenticate(req, body, service.service, context);
+    const read = service.read?.(body, (req.url ?? '/').replace(/\?.*/s, ''));
+    action = read?.action ?? action;
     const faults = context.faults.take({
       service: service.service,
       operation: action,
@@ -58,7 +73,14 @@ export async function serveJson(
     const instead = insteadOf(faults);
     if (instead instanceof AwsError) throw instead;
     if (context.closing.aborted) throw new AwsError('ServiceUnavailable', 'The local stack is closing.', 503);
-    const reply = instead ?? (await service.run(action, parseJsonBody(body), stop.signal));
+    const run = async (): Promise<ActionReply> => {
+      const input = read?.input ?? parseJsonBody(body);
+      const accessesOf = service.service === 'sqs' ? sqsAccesses : eventBridgeAccesses;
+      const accesses = accessesOf(action, input, context.region);
+      requireJsonAccess(req, context.callerOf(accessKeyId), accesses, context);
+      return await service.run(action, input, stop.signal);
+    };
+    const reply = instead ?? (await run());
     // A fault that drops the answer is the test's wish: what was handed over stays handed over
     if (faults.length === 0) await deliver(res, reply);
     else sendReply(res, reply);

@@ -4,7 +4,9 @@ import { systemClock, type Clock } from '../shared/clock.ts';
 import { silentLogger, type Logger } from '../shared/logger.ts';
 import { nonEmptyString, numberInRange, show } from '../shared/options.ts';
 import type { LocalIdentity } from './authenticate.ts';
+import { createCallers } from './caller.ts';
 import type { FaultRule } from './faults.ts';
+import type { Durability } from './s3/options.ts';
 
 /** A bucket to have. */
 export interface LocalBucket {
@@ -39,14 +41,33 @@ export interface LocalRule {
   readonly queue: string;
 }
 
+/** An archive that keeps the events of a bus, to be replayed. */
+export interface LocalArchive {
+  readonly name: string;
+  /** @default 'default' */
+  readonly bus?: string;
+  /** Which events it keeps. @default - all */
+  readonly pattern?: object;
+  /** Days that it keeps them; 0 keeps them for ever. @default 0 */
+  readonly retentionDays?: number;
+}
+
 /** What `startLocal` takes. */
 export interface LocalOptions {
   /** 0 lets the system choose. @default 0 */
   readonly port?: number;
   /** A loopback address: the stack is for this machine only. @default '127.0.0.1' */
   readonly host?: string;
-  /** Where objects, buses and rules are kept; queues are in memory. @default - a fresh directory, removed on close */
+  /**
+   * Where objects, queues with their messages, buses, rules and archives are kept.
+   * @default - a fresh directory, removed on close; queues then live in memory only
+   */
   readonly dir?: string;
+  /**
+   * What an object survives once its write is acknowledged: `process` a `kill -9` at any instant, `power` also
+   * the loss of power, for several fsyncs a write. @default 'process'
+   */
+  readonly durability?: Durability;
   /** Decides expiry of URLs and signatures and dates events. SQS keeps the machine's time. @default systemClock */
   readonly clock?: Clock;
   /** @default 'us-east-1' */
@@ -55,14 +76,22 @@ export interface LocalOptions {
   readonly faults?: readonly FaultRule[];
   /** Who may use the stack. @default - one, generated anew for every stack */
   readonly identities?: readonly LocalIdentity[];
+  /**
+   * Whether policies see requests as made over TLS (`aws:SecureTransport`, `s3:TlsVersion`). The stack speaks plain
+   * HTTP on loopback, and a bucket whose policy demands TLS would refuse everything.
+   * @default true
+   */
+  readonly assumeTls?: boolean;
   /** Made if absent. @default - none */
   readonly buckets?: readonly (string | LocalBucket)[];
-  /** Made anew, for queues are in memory. @default - none */
+  /** Made if absent, else changed to these settings. @default - none */
   readonly queues?: readonly LocalQueue[];
   /** Made if absent; `default` is always there. @default - none */
   readonly buses?: readonly string[];
   /** Put, replacing the rule of the same name. @default - none */
   readonly rules?: readonly LocalRule[];
+  /** Made if absent, else changed to these settings. @default - none */
+  readonly archives?: readonly LocalArchive[];
   /** @default silentLogger */
   readonly logger?: Logger;
 }
@@ -76,6 +105,9 @@ export type ResolvedLocalOptions = Required<Omit<LocalOptions, 'dir'>> & { reado
  */
 export function resolveLocalOptions(options: LocalOptions): ResolvedLocalOptions {
   const { host = '127.0.0.1', region = 'us-east-1', identities = [generateIdentity()] } = options;
+  const { durability = 'process' } = options;
+  if (durability !== 'process' && durability !== 'power')
+    throw new TypeError(`durability: got ${show(durability)}, expected 'process' or 'power'`);
   if (!/^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host))
     throw new TypeError(`host: got ${show(host)}, expected a loopback address`);
   if (identities.length === 0) throw new TypeError('identities: got an empty array, expected at least one');
@@ -83,18 +115,22 @@ export function resolveLocalOptions(options: LocalOptions): ResolvedLocalOptions
     nonEmptyString('identities.accessKeyId', accessKeyId);
     nonEmptyString('identities.secretAccessKey', secretAccessKey);
   }
+  createCallers(identities); // throws for those that are malformed
   return {
     port: numberInRange('port', options.port ?? 0, { min: 0, max: 65_535 }),
     host,
     dir: options.dir === undefined ? undefined : nonEmptyString('dir', options.dir),
+    durability,
     clock: options.clock ?? systemClock,
     region: nonEmptyString('region', region),
     faults: options.faults ?? [],
     identities,
+    assumeTls: options.assumeTls ?? true,
     buckets: options.buckets ?? [],
     queues: (options.queues ?? []).map((queue) => checkQueue(queue)),
     buses: options.buses ?? [],
     rules: options.rules ?? [],
+    archives: options.archives ?? [],
     logger: options.logger ?? silentLogger,
   };
 }

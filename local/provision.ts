@@ -1,5 +1,5 @@
 import type { EventBridgeService } from './eventbridge/service.ts';
-import { checkQueue, type LocalQueue, type LocalRule } from './local-options.ts';
+import { checkQueue, type LocalArchive, type LocalQueue, type LocalRule } from './local-options.ts';
 import { show } from '../shared/options.ts';
 import type { SqsService } from './sqs.ts';
 
@@ -14,6 +14,11 @@ export interface Provisioner {
    * @throws {TypeError} if the bus or the queue does not exist.
    */
   putRule(rule: LocalRule): Promise<void>;
+  /**
+   * Makes an archive, or changes it.
+   * @throws {TypeError} if the bus does not exist.
+   */
+  putArchive(archive: LocalArchive): Promise<void>;
 }
 
 /** Makes the provisioner of a stack. */
@@ -52,6 +57,16 @@ export function createProvisioner(sqs: SqsService, events: EventBridgeService): 
       await events.call('PutRule', { ...rule, EventPattern: JSON.stringify(pattern), State: 'ENABLED' });
       const targets = [{ Id: queue, Arn: sqs.queueArn(queue) }];
       await events.call('PutTargets', { EventBusName: bus, Rule: name, Targets: targets });
+    },
+    putArchive: async ({ name, bus = 'default', pattern, retentionDays = 0 }) => {
+      if (!events.hasBus(bus))
+        throw new TypeError(`archives.bus: got ${show(bus)}, expected a bus that exists`);
+      await events.call(events.hasArchive(name) ? 'UpdateArchive' : 'CreateArchive', {
+        ArchiveName: name,
+        EventSourceArn: bus,
+        RetentionDays: retentionDays,
+        ...(pattern === undefined ? {} : { EventPattern: JSON.stringify(pattern) }),
+      });
     },
   };
 }

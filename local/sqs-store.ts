@@ -1,6 +1,8 @@
-import { buildApp } from 'fauxqs';
+import { buildApp, type BuildAppOptions } from 'fauxqs';
 
+import type { Logger } from '../shared/logger.ts';
 import { AwsError } from './aws-error.ts';
+import { QueueStore } from './sqs/queue-store.ts';
 import { isRecord } from './wire.ts';
 
 /** The one account of the local stack. */
@@ -13,8 +15,9 @@ export interface StoreReply {
   readonly output: Record<string, unknown>;
 }
 
-/** fauxqs's SQS, in this process and without a socket. */
+/** fauxqs's SQS actions, in this process and without a socket, on queues of our own. */
 export interface SqsStore {
+  readonly queues: QueueStore;
   /** Runs an SQS action, in the JSON protocol's own shapes. Queue URLs are named by this stack's endpoint. */
   call(action: string, input: Readonly<Record<string, unknown>>): Promise<StoreReply>;
   queueUrl(name: string): string;
@@ -22,14 +25,22 @@ export interface SqsStore {
   close(): Promise<void>;
 }
 
-/**
- * Starts the store.
- * @param endpoint gives the stack's endpoint; asked late, because the port is known only after listening.
- */
-export function createSqsStore(region: string, endpoint: () => string): SqsStore {
-  const app = buildApp({ logger: false, defaultRegion: region });
-  // fauxqs finds a queue by the very URL it made; clients see ours, whatever host name they use
-  const inner = (name: string): string => `http://sqs.${region}.localhost/${LOCAL_ACCOUNT_ID}/${name}`;
+/** What a store needs. */
+export interface SqsStoreOptions {
+  readonly region: string;
+  /** Gives the stack's endpoint; asked late, because the port is known only after listening. */
+  readonly endpoint: () => string;
+  /** File of the journal. @default - queues live in memory only */
+  readonly path?: string | undefined;
+  readonly logger: Logger;
+}
+
+/** Starts the store. */
+export async function openSqsStore({ region, endpoint, path, logger }: SqsStoreOptions): Promise<SqsStore> {
+  const queues = await QueueStore.open({ region, accountId: LOCAL_ACCOUNT_ID, path, logger });
+  // fauxqs takes any store, but names its classes, whose private members no other class can have
+  const stores = { sqsStore: queues } as unknown as NonNullable<BuildAppOptions['stores']>;
+  const app = buildApp({ logger: false, defaultRegion: region, stores });
   const queueUrl = (name: string): string => `${endpoint()}/${LOCAL_ACCOUNT_ID}/${name}`;
   const outer = (url: unknown): string => queueUrl(queueNameOf(url) ?? '');
 
@@ -43,7 +54,9 @@ export function createSqsStore(region: string, endpoint: () => string): SqsStore
         'content-type': 'application/x-amz-json-1.0',
         'x-amz-target': `AmazonSQS.${action}`,
       },
-      payload: JSON.stringify(name === undefined ? input : { ...input, QueueUrl: inner(name) }),
+      payload: JSON.stringify(
+        name === undefined ? input : { ...input, QueueUrl: queues.buildQueueUrl(name) },
+      ),
     });
     const parsed: unknown = response.body === '' ? {} : JSON.parse(response.body);
     const output = isRecord(parsed) ? parsed : {};
@@ -56,10 +69,14 @@ export function createSqsStore(region: string, endpoint: () => string): SqsStore
   };
 
   return {
+    queues,
     call,
     queueUrl,
     queueArn: (name) => queueArn(region, name),
-    close: () => app.close(),
+    close: async () => {
+      await app.close();
+      await queues.close();
+    },
   };
 }
 

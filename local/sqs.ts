@@ -1,16 +1,20 @@
 import { setImmediate } from 'node:timers/promises';
 
 import { systemClock } from '../shared/clock.ts';
+import type { Logger } from '../shared/logger.ts';
 import { AwsError, notImplemented } from './aws-error.ts';
 import type { ActionReply, JsonService } from './json-service.ts';
 import type { SpyRecorder } from './spy.ts';
 import { bodyMd5, fromStoredBody, toStoredBody } from './sqs-body.ts';
+import { checkInputTypes } from './sqs-input.ts';
 import { createQueueActivity } from './sqs-long-poll.ts';
 import { createSqsRecorder } from './sqs-recorder.ts';
-import { checkQueueName, createSqsStore, queueNameOf, type StoreReply } from './sqs-store.ts';
+import { checkQueueName, openSqsStore, queueNameOf, type StoreReply } from './sqs-store.ts';
+import { addSourceArns } from './sqs/dead-letter-source.ts';
+import { createRedriveActions } from './sqs/redrive-actions.ts';
 import { isRecord, recordsOf, type JsonReply } from './wire.ts';
 
-/** The actions that fauxqs carries out; every other answers 501. */
+/** The actions that fauxqs carries out; every other but the redrive of dead-letter queues answers 501. */
 const ACTIONS: ReadonlySet<string> = new Set([
   'CreateQueue',
   'DeleteQueue',
@@ -44,32 +48,69 @@ export interface SqsService extends JsonService {
   close(): Promise<void>;
 }
 
+/** What the service is made of. */
+export interface SqsOptions {
+  readonly region: string;
+  /** Gives the stack's endpoint; asked late, because the port is known only after listening. */
+  readonly endpoint: () => string;
+  readonly spy: SpyRecorder;
+  readonly logger: Logger;
+  /** File in which queues and messages are kept. @default - they live in memory only */
+  readonly path?: string | undefined;
+}
+
 /**
- * Makes the SQS service: fauxqs in memory, with long polls that end when their client leaves, and with
- * queue URLs under the stack's own endpoint. Its timers (visibility, delay, long poll) run on the machine's
- * clock, whatever clock the stack has.
+ * Makes the SQS service: fauxqs's actions on queues that survive `kill -9`, with long polls that end when their
+ * client leaves, and with queue URLs under the stack's own endpoint. An action answers when what it changed is on
+ * disk. Its timers (visibility, delay, long poll, redrive) run on the machine's clock, whatever clock the stack has.
  */
-export function createSqsService(region: string, endpoint: () => string, spy: SpyRecorder): SqsService {
-  const store = createSqsStore(region, endpoint);
+export async function createSqsService(options: SqsOptions): Promise<SqsService> {
+  const { spy, logger } = options;
+  const store = await openSqsStore(options);
   const activity = createQueueActivity();
   const recorder = createSqsRecorder(spy);
-  const names = new Set<string>();
+  const redrive = createRedriveActions({
+    store: store.queues,
+    clock: systemClock,
+    onMoved: (queue, count) => activity.notify(queue, count),
+    onError: (error) => logger.error({ err: error }, 'a message move task failed'),
+  });
 
   /** What fauxqs lets pass although SQS refuses it. */
   const check = (action: string, input: Readonly<Record<string, unknown>>): void => {
     if (!ACTIONS.has(action)) throw notImplemented(`SQS ${action || 'requests without an action'}`);
+    checkInputTypes(input);
     if (action === 'CreateQueue') checkQueueName(input['QueueName']);
-    checkRedrivePolicy(input['Attributes'], (arn) => [...names].some((name) => store.queueArn(name) === arn));
+    checkRedrivePolicy(input['Attributes'], (arn) => store.queues.getQueueByArn(String(arn)) !== undefined);
   };
 
+  /** Carries out an action that fauxqs does not have. */
+  const executeOwn = async (
+    action: string,
+    input: Readonly<Record<string, unknown>>,
+  ): Promise<StoreReply | undefined> => {
+    const own = Object.hasOwn(redrive.actions, action) ? redrive.actions[action] : undefined;
+    if (own === undefined) return undefined;
+    const name = queueNameOf(input['QueueUrl']);
+    const output = own(name === undefined ? input : { ...input, QueueUrl: store.queues.buildQueueUrl(name) });
+    if (Array.isArray(output['queueUrls'])) output['queueUrls'] = output['queueUrls'].map(outerUrl);
+    return { status: 200, headers: { 'content-type': 'application/x-amz-json-1.0' }, output };
+  };
+
+  const outerUrl = (url: unknown): string => store.queueUrl(queueNameOf(url) ?? '');
+
   const execute = async (action: string, input: Readonly<Record<string, unknown>>): Promise<StoreReply> => {
+    const own = await executeOwn(action, input);
+    if (own !== undefined) return own;
     check(action, input);
     const reply = await store.call(action, storedInput(input));
     if (reply.status !== 200) return reply;
     const queue = queueNameOf(input['QueueUrl']) ?? '';
+    if (action === 'TagQueue' || action === 'UntagQueue')
+      store.queues.getQueueByName(queue)?.noteDescription();
+    if (action === 'ReceiveMessage') addSourceArns(input, reply.output, store.queues.getQueueByName(queue));
+    await store.queues.commit();
     restoreBodies(input, reply.output);
-    if (action === 'CreateQueue') names.add(String(input['QueueName']));
-    if (action === 'DeleteQueue') names.delete(queue);
     recorder.record(action, queue, input, reply.output);
     activity.notify(queue, madeVisible(action, input));
     return reply;
@@ -129,10 +170,13 @@ export function createSqsService(region: string, endpoint: () => string, spy: Sp
       const code = typeof type === 'string' ? type.replace(/^.*#/, '') : 'InternalFailure';
       throw new AwsError(code, typeof message === 'string' ? message : 'No reason given.', status);
     },
-    hasQueue: (name) => names.has(name),
+    hasQueue: (name) => store.queues.getQueueByName(name) !== undefined,
     queueUrl: (name) => store.queueUrl(name),
     queueArn: (name) => store.queueArn(name),
-    close: () => store.close(),
+    close: async () => {
+      await redrive.close();
+      await store.close();
+    },
   };
 }
 

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import type { Clock } from '../shared/clock.ts';
+import { show } from '../shared/options.ts';
 import type { LocalIdentity } from './authenticate.ts';
+import { createCallers } from './caller.ts';
 import { createDispatcher } from './dispatch.ts';
 import { createEventBridgeService } from './eventbridge/service.ts';
 import { createFaultSwitch, type FaultSwitch } from './faults.ts';
@@ -15,8 +17,10 @@ import {
   type LocalOptions,
   type ResolvedLocalOptions,
 } from './local-options.ts';
+import { createHooks, type LambdaHooks } from './lambda/hooks.ts';
 import { listen } from './loopback-server.ts';
 import { objectCreatedEvent } from './object-created.ts';
+import type { LifecycleReport } from './s3/lifecycle/run.ts';
 import type { ObjectCreatedEvent, S3ServiceOptions } from './s3/options.ts';
 import { createProvisioner, type Provisioner } from './provision.ts';
 import { createSpy, type Spy } from './spy.ts';
@@ -29,6 +33,8 @@ export interface StackS3 {
   handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
   /** Makes a bucket, if it is absent. */
   createBucket(name: string, options: { readonly versioning: boolean }): Promise<void>;
+  /** Carries out what lifecycle rules say is due. */
+  runLifecycle(): Promise<LifecycleReport>;
   close(): Promise<void>;
 }
 
@@ -45,7 +51,7 @@ export interface LocalClientOptions {
 }
 
 /** A running local stack: S3, SQS and EventBridge on one loopback port. */
-export interface LocalStack extends Provisioner, AsyncDisposable {
+export interface LocalStack extends Provisioner, LambdaHooks, AsyncDisposable {
   /** `http://127.0.0.1:<port>` */
   readonly endpoint: string;
   readonly port: number;
@@ -62,11 +68,15 @@ export interface LocalStack extends Provisioner, AsyncDisposable {
   queueArn(name: string): string;
   /**
    * Options for any SDK v3 client.
+   * @param identity name or access key of the identity that signs @default - the first
+   * @throws {TypeError} if there is no such identity
    * @example new S3Client(stack.clientOptions())
    */
-  clientOptions(): LocalClientOptions;
+  clientOptions(identity?: string): LocalClientOptions;
   /** Makes a bucket, if it is absent; with versioning unless told otherwise. */
   putBucket(bucket: string | LocalBucket): Promise<void>;
+  /** Carries out what the buckets' lifecycle rules say is due by the stack's clock. Nothing else ever does. */
+  runLifecycle(): Promise<LifecycleReport>;
   /** Ends long polls, lets answers finish for half a second, cuts the rest; removes a temporary directory. */
   close(): Promise<void>;
 }
@@ -98,28 +108,31 @@ async function assemble(
   createS3: (options: S3ServiceOptions) => StackS3 | Promise<StackS3>,
   undo: (() => Promise<void> | void)[],
 ): Promise<LocalStack> {
-  const { clock, region, identities, logger, host } = options;
+  const { clock, region, identities, logger, host, durability, assumeTls } = options;
   await mkdir(dir, { recursive: true, mode: 0o700 });
   let port = 0;
   const endpoint = (): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
   const spy = createSpy(clock);
   undo.push(() => spy.close());
-  const sqs = createSqsService(region, endpoint, spy);
+  const path = options.dir === undefined ? undefined : join(dir, 'sqs', 'journal');
+  const sqs = await createSqsService({ region, endpoint, spy, logger, path });
   undo.push(() => sqs.close());
-  const events = await createEventBridgeService({ dir, region, clock, logger, queues: sqs, spy });
+  const events = await createEventBridgeService({ dir, region, clock, logger, queues: sqs, spy, faults });
+  undo.push(() => events.close());
   const onObjectCreated = (created: ObjectCreatedEvent): void => {
     events.publishOwn(objectCreatedEvent(created)).catch((error: unknown) => {
       logger.error({ err: error, bucket: created.bucket }, 'Object Created was not delivered');
     });
   };
-  const s3Options = { dir: join(dir, 's3'), clock, region, identities, faults, onObjectCreated };
-  const s3 = await createS3(s3Options);
+  const shared = { clock, region, identities, faults, assumeTls };
+  const s3 = await createS3({ ...shared, dir: join(dir, 's3'), durability, onObjectCreated });
   undo.push(() => s3.close());
 
   const closing = new AbortController();
   setMaxListeners(0, closing.signal); // one for every request under way, each taken away with its answer
-  const context = { clock, region, identities, logger, faults, spy, closing: closing.signal };
+  const callerOf = createCallers(identities);
+  const context = { ...shared, callerOf, logger, spy, closing: closing.signal };
   const server = await listen(host, options.port, createDispatcher({ sqs, events, s3 }, context));
   undo.push(() => server.close());
   undo.push(() => closing.abort());
@@ -134,12 +147,18 @@ async function assemble(
   for (const queue of options.queues) await provisioner.putQueue(queue);
   for (const bus of options.buses) await provisioner.putBus(bus);
   for (const rule of options.rules) await provisioner.putRule(rule);
+  for (const archive of options.archives) await provisioner.putArchive(archive);
 
-  const credentials = credentialsOf(identities);
+  const hookContext = { sqs, region, clock, logger, host, identities, callerOf, rule: events.rule };
+  const hooks = createHooks(hookContext);
+  undo.push(() => hooks.close());
+
+  const credentials = credentialsOf(identities[0]);
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= unwind(undo));
   return {
     ...provisioner,
+    ...hooks,
     putBucket,
     endpoint: endpoint(),
     port,
@@ -152,7 +171,13 @@ async function assemble(
     spy,
     queueUrl: (name) => sqs.queueUrl(name),
     queueArn: (name) => sqs.queueArn(name),
-    clientOptions: () => ({ endpoint: endpoint(), region, credentials, forcePathStyle: true }),
+    clientOptions: (identity) => ({
+      endpoint: endpoint(),
+      region,
+      credentials: identity === undefined ? credentials : credentialsOf(findIdentity(identities, identity)),
+      forcePathStyle: true,
+    }),
+    runLifecycle: async () => await s3.runLifecycle(),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -169,8 +194,15 @@ async function temporaryDir(undo: (() => Promise<void> | void)[]): Promise<strin
   return dir;
 }
 
-function credentialsOf([first]: readonly LocalIdentity[]): LocalClientOptions['credentials'] {
-  if (first === undefined) throw new TypeError('identities: got an empty array, expected at least one');
-  const { accessKeyId, secretAccessKey, sessionToken } = first;
+function findIdentity(identities: readonly LocalIdentity[], wanted: string): LocalIdentity {
+  const found = identities.find(({ accessKeyId, name }) => name === wanted || accessKeyId === wanted);
+  if (found === undefined)
+    throw new TypeError(`identity: got ${show(wanted)}, expected the name or access key of an identity`);
+  return found;
+}
+
+function credentialsOf(identity: LocalIdentity | undefined): LocalClientOptions['credentials'] {
+  if (identity === undefined) throw new TypeError('identities: got an empty array, expected at least one');
+  const { accessKeyId, secretAccessKey, sessionToken } = identity;
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }

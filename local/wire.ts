@@ -9,6 +9,9 @@ import { AwsError } from './aws-error.ts';
  */
 export const MAX_JSON_BODY_BYTES = 8 * 1024 ** 2;
 
+/** Deepest nesting of JSON that is taken; what is deeper would overflow the stack when it is written again. */
+const MAX_JSON_DEPTH = 500;
+
 /** What a JSON service answers. */
 export interface JsonReply {
   readonly status: number;
@@ -42,12 +45,24 @@ export async function readBody(
 export function parseJsonBody(body: Buffer): Record<string, unknown> {
   if (body.length === 0) return {};
   try {
-    const value: unknown = JSON.parse(body.toString('utf8'));
+    const value = parseJson(body.toString('utf8'));
     if (isRecord(value)) return value;
   } catch {
     // answered below, like JSON that is no object
   }
   throw new AwsError('SerializationException', 'The request body is not a JSON object.');
+}
+
+/** Parses JSON from outside. @throws {SyntaxError} if it is not JSON, or nested more than 500 deep. */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (isDeeper(value, MAX_JSON_DEPTH)) throw new SyntaxError(`nested more than ${MAX_JSON_DEPTH} deep`);
+  return value;
+}
+
+function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((inner) => isDeeper(inner, depth - 1));
 }
 
 /** Writes a whole answer. */

@@ -1,4 +1,4 @@
-import { isRecord } from '../wire.ts';
+import { isRecord, parseJson } from '../wire.ts';
 import type { Input } from './input.ts';
 
 /**
@@ -79,15 +79,15 @@ export function readEntry(entry: Input, trusted: boolean = false): ReadEntry | R
   };
 }
 
-/** JSON 1.1 sends time stamps as epoch seconds; some clients send RFC 3339 text. */
-function readTime(time: unknown): number {
+/** Epoch milliseconds, or NaN: JSON 1.1 sends time stamps as epoch seconds; some clients send RFC 3339 text. */
+export function readTime(time: unknown): number {
   const timeMs = typeof time === 'number' ? time * 1_000 : Date.parse(String(time));
   return Number.isNaN(new Date(timeMs).getTime()) ? Number.NaN : timeMs;
 }
 
 function parseDetail(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseJson(text);
     return isRecord(value) ? value : undefined;
   } catch {
     return undefined;

@@ -10,6 +10,8 @@ export interface Envelope extends Readonly<Record<string, unknown>> {
   readonly time: string;
   readonly region: string;
   readonly resources: readonly string[];
+  /** Name of the replay that brought it. */
+  readonly 'replay-name'?: string;
   readonly detail: Readonly<Record<string, unknown>>;
 }
 

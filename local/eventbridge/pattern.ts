@@ -1,4 +1,4 @@
-import { isRecord } from '../wire.ts';
+import { isRecord, parseJson } from '../wire.ts';
 import { invalidPattern } from './invalid-pattern.ts';
 import { compileValueMatcher, type ValueMatcher } from './value-matcher.ts';
 
@@ -7,6 +7,9 @@ export type EventMatcher = (event: Readonly<Record<string, unknown>>) => boolean
 
 /** Longest event pattern, in characters. @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html */
 export const MAX_PATTERN_LENGTH = 4_096;
+
+/** Most combinations that the `$or` of a pattern may multiply to. @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-complex-example-or */
+const MAX_COMBINATIONS = 1_000;
 
 /** Tests one object of the event; `values` of a path through an array of objects are those of its elements. */
 type NodeMatcher = (node: unknown) => boolean;
@@ -26,14 +29,25 @@ type NodeMatcher = (node: unknown) => boolean;
 export function compilePattern(pattern: unknown): EventMatcher {
   const parsed = typeof pattern === 'string' ? parsePattern(pattern) : pattern;
   if (!isRecord(parsed)) throw invalidPattern('', 'the pattern must be a JSON object');
+  if (combinations(parsed) > MAX_COMBINATIONS)
+    throw invalidPattern('', `$or leads to more than ${MAX_COMBINATIONS} combinations of conditions`);
   return compileObject(parsed, '');
+}
+
+/** How many patterns without `$or` this one stands for. */
+function combinations(pattern: unknown): number {
+  if (!isRecord(pattern)) return 1;
+  return Object.entries(pattern).reduce((product, [name, value]) => {
+    if (name !== '$or' || !Array.isArray(value)) return product * combinations(value);
+    return product * value.reduce((sum: number, alternative: unknown) => sum + combinations(alternative), 0);
+  }, 1);
 }
 
 function parsePattern(text: string): unknown {
   if (text.length > MAX_PATTERN_LENGTH)
     throw invalidPattern('', `the pattern is longer than ${MAX_PATTERN_LENGTH} characters`);
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     throw invalidPattern('', 'Invalid JSON');
   }

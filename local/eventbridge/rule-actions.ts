@@ -2,21 +2,29 @@ import { notImplemented } from '../aws-error.ts';
 import { LOCAL_ACCOUNT_ID } from '../sqs-store.ts';
 import type { Action, ActionContext } from './bus-actions.ts';
 import { busNameOf, optionalText, paginate, requiredName, validation, type Input } from './input.ts';
-import type { StoredRule } from './state.ts';
+import { parseSchedule } from '../schedule-expression.ts';
+import { storedRule, type StoredRule } from './state.ts';
 
 /** Actions on rules. */
 export const ruleActions: Readonly<Record<string, Action>> = {
   PutRule: async (input, { state, region }) => {
     const name = requiredName(input, 'Name', 64);
     const busName = busNameOf(input['EventBusName']);
-    if (input['ScheduleExpression'] !== undefined) throw notImplemented('scheduled rules');
+    const scheduleExpression = optionalText(input, 'ScheduleExpression');
+    if (scheduleExpression !== undefined) {
+      if (busName !== 'default')
+        throw validation('ScheduleExpression is supported only on the default event bus.');
+      if (parseSchedule(scheduleExpression) === undefined)
+        throw validation('Parameter ScheduleExpression is not valid.');
+    }
     const eventPattern = optionalText(input, 'EventPattern');
-    if (eventPattern === undefined)
+    if (eventPattern === undefined && scheduleExpression === undefined)
       throw validation('Parameter(s) EventPattern or ScheduleExpression must be specified.');
     const description = optionalText(input, 'Description');
     await state.putRule(busName, {
       name,
-      eventPattern,
+      ...(eventPattern === undefined ? {} : { eventPattern }),
+      ...(scheduleExpression === undefined ? {} : { scheduleExpression }),
       state: ruleState(input['State']),
       ...(description === undefined ? {} : { description }),
       targets: state.bus(busName).rules.get(name)?.targets ?? [],
@@ -68,8 +76,8 @@ async function setState(
   wanted: StoredRule['state'],
 ): Promise<object> {
   const busName = busNameOf(input['EventBusName']);
-  const { matches: _matches, ...rule } = state.rule(busName, requiredName(input, 'Name', 64));
-  await state.putRule(busName, { ...rule, state: wanted });
+  const rule = state.rule(busName, requiredName(input, 'Name', 64));
+  await state.putRule(busName, { ...storedRule(rule), state: wanted });
   return {};
 }
 
@@ -83,7 +91,8 @@ function describe(rule: StoredRule, busName: string, region: string): object {
   return {
     Name: rule.name,
     Arn: ruleArn(region, busName, rule.name),
-    EventPattern: rule.eventPattern,
+    ...(rule.eventPattern === undefined ? {} : { EventPattern: rule.eventPattern }),
+    ...(rule.scheduleExpression === undefined ? {} : { ScheduleExpression: rule.scheduleExpression }),
     State: rule.state,
     ...(rule.description === undefined ? {} : { Description: rule.description }),
     EventBusName: busName,

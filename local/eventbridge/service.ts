@@ -1,20 +1,29 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { join } from 'node:path';
 
-import type { Clock } from '../../shared/clock.ts';
+import type { Clock, Random } from '../../shared/clock.ts';
 import { MAX_PUT_EVENTS_ENTRIES } from '../../shared/limits.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { notImplemented, type AwsError } from '../aws-error.ts';
+import type { FaultSwitch } from '../faults.ts';
 import type { JsonService } from '../json-service.ts';
 import type { SpyRecorder } from '../spy.ts';
-import { isRecord, type JsonReply } from '../wire.ts';
+import { isRecord, parseJson, type JsonReply } from '../wire.ts';
+import type { Replay } from './archive.ts';
+import { archiveActions } from './archive-actions.ts';
+import { openArchiveFiles } from './archive-files.ts';
 import { busActions, type Action, type ActionContext } from './bus-actions.ts';
-import { deliver, type QueueSender } from './deliver.ts';
+import { deliver } from './deliver.ts';
 import { entryBytes, MAX_PUT_EVENTS_BYTES, readEntry, type ReadEntry } from './entry.ts';
 import { toEnvelope, type Envelope } from './envelope.ts';
 import { busNameOf, objects, requiredText, validation, type Input } from './input.ts';
 import { compilePattern } from './pattern.ts';
+import { replayActions } from './replay-actions.ts';
 import { ruleActions } from './rule-actions.ts';
-import { openEventBridgeState } from './state.ts';
+import { runReplay } from './run-replay.ts';
+import type { QueueSender, ShippingContext } from './shipping.ts';
+import { openEventBridgeState, type Bus, type Rule } from './state.ts';
 import { targetActions } from './target-actions.ts';
 
 /** What the service is made of. */
@@ -26,6 +35,9 @@ export interface EventBridgeOptions {
   readonly logger: Logger;
   readonly queues: QueueSender;
   readonly spy: SpyRecorder;
+  readonly faults: FaultSwitch;
+  /** Spreads the retries of deliveries. @default Math.random */
+  readonly random?: Random;
 }
 
 /** An event of one of the stack's own services. */
@@ -49,6 +61,11 @@ export interface EventBridgeService extends JsonService {
   publishOwn(event: OwnEvent): Promise<void>;
   hasBus(name: string): boolean;
   hasRule(bus: string, name: string): boolean;
+  hasArchive(name: string): boolean;
+  /** A rule of the default bus; undefined if there is none. */
+  readonly rule: (name: string) => Rule | undefined;
+  /** Ends retries and replays under way. */
+  close(): Promise<void>;
 }
 
 const ADMIN_ACTIONS: Readonly<Record<string, Action>> = {
@@ -59,7 +76,7 @@ const ADMIN_ACTIONS: Readonly<Record<string, Action>> = {
     const matches = compilePattern(requiredText(input, 'EventPattern'));
     let event: unknown;
     try {
-      event = JSON.parse(requiredText(input, 'Event'));
+      event = parseJson(requiredText(input, 'Event'));
     } catch {
       throw validation('Parameter Event is not valid JSON.');
     }
@@ -72,7 +89,41 @@ const ADMIN_ACTIONS: Readonly<Record<string, Action>> = {
 export async function createEventBridgeService(options: EventBridgeOptions): Promise<EventBridgeService> {
   const { region, clock, spy } = options;
   const state = await openEventBridgeState(options.dir, clock.nowMs());
+  const files = openArchiveFiles(join(options.dir, 'archives'));
   const context: ActionContext = { state, region, nowMs: () => clock.nowMs() };
+  const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // one for every retry that waits
+  const background = new Set<Promise<void>>();
+  const shipping: ShippingContext = {
+    ...options,
+    random: options.random ?? Math.random,
+    background,
+    closing: closing.signal,
+  };
+
+  const startReplay = (replay: Replay): void => {
+    const work = runReplay(replay, state, files, shipping)
+      .catch(async (error: unknown) => {
+        options.logger.error({ err: error, replay: replay.name }, 'a replay broke');
+        await state.putReplay({ ...replay, state: 'FAILED', stateReason: 'Internal failure.' });
+      })
+      .finally(() => background.delete(work));
+    background.add(work);
+  };
+  const actions: Readonly<Record<string, Action>> = {
+    ...ADMIN_ACTIONS,
+    ...archiveActions(files),
+    ...replayActions(startReplay),
+  };
+
+  /** Keeps events in the archives of their bus. */
+  const archive = async (bus: Bus, envelopes: readonly Envelope[]): Promise<void> => {
+    for (const { name, bus: source, matches } of state.archives.values()) {
+      if (source !== bus.name) continue;
+      const kept = envelopes.filter((envelope) => matches(envelope));
+      if (kept.length > 0) await files.append(name, kept);
+    }
+  };
 
   /**
    * Accepts events of one request, in order. To publish on a bus that does not exist succeeds and does nothing:
@@ -94,8 +145,12 @@ export async function createEventBridgeService(options: EventBridgeOptions): Pro
     });
     for (const [name, envelopes] of perBus) {
       const bus = state.buses.get(name);
-      if (bus === undefined) options.logger.warn({ bus: name }, 'events dropped: no such bus');
-      else await deliver(bus, envelopes, options);
+      if (bus === undefined) {
+        options.logger.warn({ bus: name }, 'events dropped: no such bus');
+        continue;
+      }
+      await archive(bus, envelopes);
+      await deliver(bus, envelopes, shipping);
     }
     return ids;
   };
@@ -117,7 +172,7 @@ export async function createEventBridgeService(options: EventBridgeOptions): Pro
 
   const call = async (action: string, input: Input): Promise<object> => {
     if (action === 'PutEvents') return await putEvents(input);
-    const run = Object.hasOwn(ADMIN_ACTIONS, action) ? ADMIN_ACTIONS[action] : undefined;
+    const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
     if (run === undefined) throw notImplemented(`EventBridge ${action || 'requests without an action'}`);
     return await run(input, context);
   };
@@ -135,6 +190,12 @@ export async function createEventBridgeService(options: EventBridgeOptions): Pro
     },
     hasBus: (name) => state.buses.has(name),
     hasRule: (bus, name) => state.buses.get(bus)?.rules.has(name) ?? false,
+    hasArchive: (name) => state.archives.has(name),
+    rule: (name) => state.buses.get('default')?.rules.get(name),
+    close: async () => {
+      closing.abort(new Error('the local stack closes'));
+      await Promise.all(background);
+    },
   };
 }
 

@@ -2,17 +2,15 @@ import { AwsError, notImplemented } from '../aws-error.ts';
 import { LOCAL_ACCOUNT_ID } from '../sqs-store.ts';
 import { isRecord } from '../wire.ts';
 import type { Action } from './bus-actions.ts';
-import { busNameOf, objects, optionalText, paginate, requiredText, type Input } from './input.ts';
-import type { Target } from './state.ts';
+import { busNameOf, objects, optionalText, paginate, requiredText, validation, type Input } from './input.ts';
+import { storedRule, type Target } from './state.ts';
+import { readTargetInput } from './target-input.ts';
 
 /** Targets of one rule. @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html */
 const MAX_TARGETS = 5;
 
-/** Fields of a target that change what is delivered, or where; none is carried out here. */
+/** Fields of targets of other kinds than SQS queues. */
 const UNSUPPORTED = [
-  'Input',
-  'InputPath',
-  'InputTransformer',
   'EcsParameters',
   'BatchParameters',
   'HttpParameters',
@@ -27,7 +25,9 @@ const UNSUPPORTED = [
 export const targetActions: Readonly<Record<string, Action>> = {
   PutTargets: async (input, { state, region }) => {
     const busName = busNameOf(input['EventBusName']);
-    const { matches: _matches, ...rule } = state.rule(busName, requiredText(input, 'Rule'));
+    const rule = storedRule(state.rule(busName, requiredText(input, 'Rule')));
+    if (rule.scheduleExpression !== undefined)
+      throw notImplemented('targets of scheduled rules; hooks run by their schedule');
     const targets = new Map(rule.targets.map((target) => [target.Id, target]));
     for (const given of objects(input['Targets'])) {
       const target = readTarget(given, region);
@@ -44,7 +44,7 @@ export const targetActions: Readonly<Record<string, Action>> = {
 
   RemoveTargets: async (input, { state }) => {
     const busName = busNameOf(input['EventBusName']);
-    const { matches: _matches, ...rule } = state.rule(busName, requiredText(input, 'Rule'));
+    const rule = storedRule(state.rule(busName, requiredText(input, 'Rule')));
     const ids: readonly unknown[] = Array.isArray(input['Ids']) ? input['Ids'] : [];
     await state.putRule(busName, { ...rule, targets: rule.targets.filter(({ Id }) => !ids.includes(Id)) });
     const failed = ids
@@ -79,13 +79,43 @@ function readTarget(given: Input, region: string): Target {
   const field = UNSUPPORTED.find((name) => given[name] !== undefined);
   if (field !== undefined) throw notImplemented(`${field} of targets`);
   const RoleArn = optionalText(given, 'RoleArn');
-  const { SqsParameters, DeadLetterConfig, RetryPolicy } = given;
+  const { SqsParameters } = given;
+  const Id = requiredText(given, 'Id');
   return {
-    Id: requiredText(given, 'Id'),
+    Id,
     Arn,
+    ...readTargetInput(given, Id),
     ...(RoleArn === undefined ? {} : { RoleArn }),
     ...(isRecord(SqsParameters) ? { SqsParameters } : {}),
-    ...(isRecord(DeadLetterConfig) ? { DeadLetterConfig } : {}),
-    ...(isRecord(RetryPolicy) ? { RetryPolicy: RetryPolicy as Record<string, number> } : {}),
+    ...readDeadLetterConfig(given['DeadLetterConfig'], region),
+    ...readRetryPolicy(given['RetryPolicy']),
   };
+}
+
+function readDeadLetterConfig(given: unknown, region: string): Pick<Target, 'DeadLetterConfig'> {
+  if (!isRecord(given)) return {};
+  const Arn = optionalText(given, 'Arn');
+  if (Arn === undefined) return { DeadLetterConfig: {} };
+  if (queueOfArn(Arn, region) === undefined || Arn.endsWith('.fifo'))
+    throw validation(`Parameter DeadLetterConfig.Arn is not valid. Reason: it must name a standard queue.`);
+  return { DeadLetterConfig: { Arn } };
+}
+
+/** @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html */
+function readRetryPolicy(given: unknown): Pick<Target, 'RetryPolicy'> {
+  if (!isRecord(given)) return {};
+  const within = (field: string, min: number, max: number): Record<string, number> => {
+    const value = given[field];
+    if (value === undefined || value === null) return {};
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max)
+      return { [field]: value };
+    throw validation(
+      `1 validation error detected: Value at 'targets.retryPolicy.${field}' failed to satisfy constraint: Member must be between ${min} and ${max}`,
+    );
+  };
+  const RetryPolicy = {
+    ...within('MaximumRetryAttempts', 0, 185),
+    ...within('MaximumEventAgeInSeconds', 60, 86_400),
+  };
+  return { RetryPolicy };
 }

@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { verifySigV4 } from '../../shared/sigv4.ts';
 import type { SigV4Secret, SigV4Success } from '../../shared/sigv4.ts';
 import type { SigV4Refusal } from '../../shared/sigv4-refusal.ts';
@@ -11,18 +10,20 @@ export interface SignedRequest {
   readonly method: string;
   readonly path: string;
   readonly rawQuery: string;
-  readonly headers: IncomingHttpHeaders;
+  /** Repeated ones as lists. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 /**
  * Verifies a request's signature, before anything else about it is looked at.
- * @throws {S3Error} in AWS's words; anonymous requests are AccessDenied
+ * @returns undefined for a request without any signature
+ * @throws {S3Error} in AWS's words
  */
 export function authenticate(
   request: SignedRequest,
   options: S3ServiceOptions,
   faults: readonly Fault[],
-): SigV4Success {
+): SigV4Success | undefined {
   const result = verifySigV4(
     { method: request.method, path: request.path, query: request.rawQuery, headers: request.headers },
     {
@@ -34,6 +35,7 @@ export function authenticate(
     },
   );
   if (result.ok) return result;
+  if (result.anonymous === true) return undefined;
   throw refusalError(result);
 }
 

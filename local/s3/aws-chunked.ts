@@ -15,6 +15,12 @@ import { S3Error } from './errors.ts';
 /** Longest line of framing, in bytes. */
 const MAX_LINE_BYTES = 16 * 1024;
 
+/**
+ * Smallest chunk but the last, in bytes.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+ */
+const MIN_CHUNK_BYTES = 8192;
+
 /** What the decoder needs to know. */
 export interface AwsChunkedOptions {
   /** Verifies chunk signatures from this seed. @default - unsigned chunks */
@@ -31,6 +37,8 @@ export class AwsChunkedDecoder {
   #line: Buffer = Buffer.alloc(0);
   #state: 'size' | 'data' | 'data-end' | 'trailer' | 'done' = 'size';
   #left = 0;
+  #chunks = 0;
+  #chunkBytes = 0;
   #chunkSignature = '';
   #chunkHash: Hash = createHash('sha256');
   #previousSignature: string;
@@ -88,11 +96,24 @@ export class AwsChunkedDecoder {
     this.#left = Number.parseInt(match[1] ?? '', 16);
     this.#chunkSignature = match[2] ?? '';
     if (this.#left > 0) {
+      this.#countChunk(this.#left);
       this.#state = 'data';
       return;
     }
     this.#endChunk();
     this.#state = 'trailer';
+  }
+
+  /** Only now that another chunk follows is it known that the one before was not the last. */
+  #countChunk(sizeBytes: number): void {
+    this.#chunks += 1;
+    if (this.#chunks > 1 && this.#chunkBytes < MIN_CHUNK_BYTES) {
+      throw new S3Error('InvalidChunkSizeError', {
+        Chunk: String(this.#chunks),
+        BadChunkSize: String(this.#chunkBytes),
+      });
+    }
+    this.#chunkBytes = sizeBytes;
   }
 
   #endChunk(): void {

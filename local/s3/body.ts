@@ -78,7 +78,8 @@ interface BodyPlan {
 }
 
 function planBody(exchange: Exchange, options: ReceiveOptions): BodyPlan {
-  const payloadHash = exchange.auth?.payloadHash ?? 'UNSIGNED-PAYLOAD';
+  const payloadHash =
+    exchange.auth?.payloadHash ?? exchange.header('x-amz-content-sha256') ?? 'UNSIGNED-PAYLOAD';
   const framed = payloadHash.startsWith('STREAMING-') || isAwsChunked(exchange);
   const sizeBytes = declaredSize(exchange, framed);
   const maxBytes = options.maxBytes ?? MAX_SINGLE_UPLOAD_BYTES;

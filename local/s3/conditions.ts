@@ -33,9 +33,9 @@ export function checkReadConditions(
   const ifNoneMatch = header('if-none-match');
   const modifiedSince = dateOf(header('if-modified-since'));
   if (ifNoneMatch !== undefined) {
-    if (etagListMatches(ifNoneMatch, record.etag)) throw unchanged(prefix, 'If-None-Match');
+    if (etagListMatches(ifNoneMatch, record.etag)) throw unchanged(prefix, 'If-None-Match', record);
   } else if (modifiedSince !== undefined && modified <= seconds(modifiedSince)) {
-    throw unchanged(prefix, 'If-Modified-Since');
+    throw unchanged(prefix, 'If-Modified-Since', record);
   }
 }
 
@@ -72,8 +72,14 @@ function failed(condition: string): S3Error {
   return new S3Error('PreconditionFailed', { Condition: condition });
 }
 
-function unchanged(prefix: ConditionPrefix, condition: string): S3Error {
-  return prefix === '' ? new S3Error('NotModified') : failed(`${prefix}${condition.toLowerCase()}`);
+/** A 304 says of which state it speaks. @see https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5 */
+function unchanged(prefix: ConditionPrefix, condition: string, record: VersionRecord): S3Error {
+  if (prefix !== '') return failed(`${prefix}${condition.toLowerCase()}`);
+  const headers = {
+    etag: `"${record.etag}"`,
+    'last-modified': new Date(record.modifiedAtMs).toUTCString(),
+  };
+  return new S3Error('NotModified', {}, { headers });
 }
 
 function dateOf(text: string | undefined): number | undefined {

@@ -1,5 +1,5 @@
 import { checkReadConditions } from './conditions.ts';
-import { invalidArgument } from './errors.ts';
+import { invalidArgument, invalidRequest } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import { findVersion } from './find-version.ts';
 import type { VersionRecord } from './store/records.ts';
@@ -14,19 +14,37 @@ export interface CopySource {
 
 /**
  * Finds the source that `x-amz-copy-source` names and judges the source's conditions.
- * @throws {S3Error} InvalidArgument, NoSuchBucket, NoSuchKey, NoSuchVersion, PreconditionFailed
+ * @throws {S3Error} InvalidArgument, InvalidRequest, NoSuchBucket, NoSuchKey, NoSuchVersion, PreconditionFailed
  */
 export function readCopySource(exchange: Exchange): CopySource {
+  const { bucketName, key, versionId } = parseCopySource(exchange);
+  const bucket = exchange.store.bucket(bucketName);
+  if (versionId !== undefined && bucket.version(key, versionId)?.deleteMarker === true) {
+    throw invalidRequest(
+      'The source of a copy request may not specifically refer to a delete marker by version id.',
+    );
+  }
+  const record = findVersion(bucket, key, versionId);
+  checkReadConditions(exchange, record, 'x-amz-copy-source-');
+  return { bucketName, record, namedVersionId: versionId };
+}
+
+/**
+ * What `x-amz-copy-source` names.
+ * @throws {S3Error} InvalidArgument
+ */
+export function parseCopySource(exchange: Exchange): {
+  readonly bucketName: string;
+  readonly key: string;
+  readonly versionId: string | undefined;
+} {
   const header = exchange.header('x-amz-copy-source') ?? '';
   const marker = header.indexOf('?versionId=');
-  const namedVersionId = marker === -1 ? undefined : header.slice(marker + '?versionId='.length);
+  const versionId = marker === -1 ? undefined : header.slice(marker + '?versionId='.length);
   const path = decode(marker === -1 ? header : header.slice(0, marker), header).replace(/^\//, '');
   const slash = path.indexOf('/');
   if (slash < 1 || slash === path.length - 1) throw malformed(header);
-  const bucketName = path.slice(0, slash);
-  const record = findVersion(exchange.store.bucket(bucketName), path.slice(slash + 1), namedVersionId);
-  checkReadConditions(exchange, record, 'x-amz-copy-source-');
-  return { bucketName, record, namedVersionId };
+  return { bucketName: path.slice(0, slash), key: path.slice(slash + 1), versionId };
 }
 
 /** `x-amz-copy-source-version-id`, unless the source's bucket never had versions. */

@@ -1,4 +1,5 @@
 import type { BlobStore } from './store/blobs.ts';
+import { UnsyncedError } from './store/disk.ts';
 
 /** Runs `work`; if it fails, removes blobs that it would have made part of an object. */
 export async function discardOnError<T>(
@@ -9,7 +10,8 @@ export async function discardOnError<T>(
   try {
     return await work();
   } catch (error) {
-    await blobs.remove(names);
+    // What is visible already keeps its bytes, whatever happens to its sync.
+    if (!(error instanceof UnsyncedError)) await blobs.remove(names);
     throw error;
   }
 }

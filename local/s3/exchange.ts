@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SigV4Success } from '../../shared/sigv4.ts';
+import type { Caller } from '../caller.ts';
 import type { Fault } from '../faults.ts';
 import { S3Error, invalidArgument } from './errors.ts';
+import type { Signer } from './access.ts';
 import type { S3ServiceOptions } from './options.ts';
 import type { Bucket } from './store/bucket.ts';
 import type { VersionRecord } from './store/records.ts';
@@ -21,14 +23,17 @@ export interface ExchangeParts {
   readonly query: ReadonlyMap<string, string>;
   readonly requestId: string;
   readonly faults: readonly Fault[];
-  /** Absent for POST forms, which carry their signature in the form. */
+  /** Absent for anonymous requests, and for POST forms, which carry their signature in the form. */
   readonly auth?: SigV4Success;
+  /** Whose policies decide; of a POST form, nobody: its signer is known when it is read. */
+  readonly signer: Signer;
+  readonly callerOf: (accessKeyId: string) => Caller;
 }
 
 /** Longest XML body and the like, in bytes. S3 caps DeleteObjects at 2 MB. */
 export const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
 
-/** One authenticated request and its answer, as actions see them. */
+/** One request whose signature is verified, and its answer, as actions see them. */
 export class Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
@@ -39,6 +44,8 @@ export class Exchange {
   readonly requestId: string;
   readonly faults: readonly Fault[];
   readonly auth: SigV4Success | undefined;
+  readonly signer: Signer;
+  readonly #callerOf: (accessKeyId: string) => Caller;
   readonly #bucketName: string | undefined;
   readonly #key: string | undefined;
 
@@ -52,6 +59,8 @@ export class Exchange {
     this.requestId = parts.requestId;
     this.faults = parts.faults;
     this.auth = parts.auth;
+    this.signer = parts.signer;
+    this.#callerOf = parts.callerOf;
     this.#bucketName = parts.bucketName;
     this.#key = parts.key;
   }
@@ -77,6 +86,11 @@ export class Exchange {
 
   get nowMs(): number {
     return this.options.clock.nowMs();
+  }
+
+  /** The caller of an access key that has signed. */
+  callerOf(accessKeyId: string): Caller {
+    return this.#callerOf(accessKeyId);
   }
 
   /** A request header, by lower-case name. */

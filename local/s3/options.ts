@@ -1,16 +1,12 @@
 import type { Clock } from '../../shared/clock.ts';
+import type { LocalIdentity } from '../authenticate.ts';
 import type { FaultSwitch } from '../faults.ts';
+import type { Durability } from './store/disk.ts';
+
+export type { Durability } from './store/disk.ts';
 
 /** Someone whose signatures are accepted. */
-export interface S3Identity {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  /** If set, requests must carry this session token. */
-  readonly sessionToken?: string;
-  /** Instant at which the session ends, epoch milliseconds; requests then get `ExpiredToken`. @default - never */
-  readonly sessionExpiresAtMs?: number;
-  readonly name?: string;
-}
+export type S3Identity = LocalIdentity;
 
 /** News of an object that has just become visible. */
 export interface ObjectCreatedEvent {
@@ -38,6 +34,10 @@ export interface S3ServiceOptions {
   readonly region: string;
   readonly identities: readonly S3Identity[];
   readonly faults: FaultSwitch;
+  /** What policies are told of the connection: `aws:SecureTransport`. @default true */
+  readonly assumeTls?: boolean;
+  /** What an acknowledged write survives. @default 'process' */
+  readonly durability?: Durability;
   /** Called after the object is visible, before the client is answered. What it throws is ignored. */
   onObjectCreated?(event: ObjectCreatedEvent): void;
 }

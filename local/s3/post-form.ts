@@ -38,8 +38,12 @@ export async function readForm<T>(
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it is
       reject(error);
     };
-    parser.on('field', (name, value, info) => {
+    parser.on('field', (name: string | undefined, value, info) => {
       if (consuming !== undefined) return;
+      if (name === undefined) {
+        fail(new S3Error('MalformedPOSTRequest'));
+        return;
+      }
       size += name.length + Buffer.byteLength(value);
       const isTooLong = size > MAX_FIELDS_BYTES || info.valueTruncated || info.nameTruncated;
       if (isTooLong) fail(new S3Error('MaxMessageLengthExceeded'));
@@ -48,8 +52,9 @@ export async function readForm<T>(
       else if (fields.has(lower)) fail(invalidArgument('The form has a field more than once', lower, value));
       else fields.set(lower, value);
     });
-    parser.on('file', (name, stream, info) => {
-      if (name.toLowerCase() !== 'file' || consuming !== undefined) {
+    parser.on('file', (name: string | undefined, stream, info) => {
+      stream.on('error', () => {}); // whoever reads it hears of it as well
+      if (name?.toLowerCase() !== 'file' || consuming !== undefined) {
         stream.resume();
         return;
       }

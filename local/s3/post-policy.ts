@@ -9,6 +9,9 @@ import type { FormFields } from './post-form.ts';
 export interface PostPolicy {
   readonly expiresAtMs: number;
   readonly conditions: readonly unknown[];
+  /** Who signed it, and when. */
+  readonly accessKeyId: string;
+  readonly signedAtMs: number;
 }
 
 /** Sizes a policy allows, in bytes, both inclusive. */
@@ -23,16 +26,17 @@ const EXEMPT =
 
 /**
  * Verifies the signature of a form's policy.
- * @throws {S3Error} AccessDenied for a form without one; SignatureDoesNotMatch, InvalidAccessKeyId, …
+ * @returns undefined for a form without a policy and a signature, which is anonymous
+ * @throws {S3Error} SignatureDoesNotMatch, InvalidAccessKeyId, …
  */
 export function authenticateForm(
   fields: FormFields,
   options: S3ServiceOptions,
   expireNow: boolean,
-): PostPolicy {
+): PostPolicy | undefined {
   const policy = fields.get('policy');
   const signature = fields.get('x-amz-signature');
-  if (policy === undefined && signature === undefined) throw new S3Error('AccessDenied');
+  if (policy === undefined && signature === undefined) return undefined;
   const required = (name: string): string => {
     const value = fields.get(name);
     if (value !== undefined && value !== '') return value;
@@ -46,8 +50,9 @@ export function authenticateForm(
   const credential = required('x-amz-credential');
   const [accessKeyId = '', date = '', region = '', service = '', end] = credential.split('/');
   const amzDate = required('x-amz-date');
+  const signedAtMs = parseAmzDate(amzDate);
   const scopeFits = service === 's3' && end === 'aws4_request' && region === options.region;
-  if (!scopeFits || parseAmzDate(amzDate) === undefined || !amzDate.startsWith(date)) {
+  if (!scopeFits || signedAtMs === undefined || !amzDate.startsWith(date)) {
     throw invalidArgument(
       'The credential scope or date of the form is malformed',
       'X-Amz-Credential',
@@ -63,7 +68,7 @@ export function authenticateForm(
   const nowMs = options.clock.nowMs();
   const refusal = checkSessionToken(fields.get('x-amz-security-token'), secret, accessKeyId, nowMs);
   if (refusal !== undefined) throw refusalError(refusal);
-  const parsed = parsePolicy(text);
+  const parsed = { ...parsePolicy(text), accessKeyId, signedAtMs };
   return expireNow ? { ...parsed, expiresAtMs: nowMs - 1 } : parsed;
 }
 
@@ -96,7 +101,7 @@ export function judgePolicy(policy: PostPolicy, fields: FormFields, nowMs: numbe
   return range;
 }
 
-function parsePolicy(text: string): PostPolicy {
+function parsePolicy(text: string): Pick<PostPolicy, 'expiresAtMs' | 'conditions'> {
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(text, 'base64').toString('utf8'));

@@ -17,7 +17,7 @@ export interface RoutedRequest {
  * answered with 501, since a success would pretend that it was heeded.
  */
 const KNOWN_HEADERS =
-  /^x-amz-(?:date|content-sha256|security-token|decoded-content-length|trailer|user-agent|sdk-checksum-algorithm|checksum-[a-z0-9]+|meta-.*|tagging|tagging-directive|metadata-directive|copy-source|copy-source-(?:range|if-match|if-none-match|if-modified-since|if-unmodified-since)|mp-object-size|expected-bucket-owner|source-expected-bucket-owner|request-payer|object-attributes|max-parts|part-number-marker|acl|storage-class|server-side-encryption|bucket-object-lock-enabled|object-ownership)$/;
+  /^x-amz-(?:date|content-sha256|security-token|decoded-content-length|trailer|user-agent|sdk-checksum-algorithm|checksum-[a-z0-9]+|meta-.*|tagging|tagging-directive|metadata-directive|copy-source|copy-source-(?:range|if-match|if-none-match|if-modified-since|if-unmodified-since)|mp-object-size|expected-bucket-owner|source-expected-bucket-owner|request-payer|confirm-remove-self-bucket-access|transition-default-minimum-object-size|object-attributes|max-parts|part-number-marker|acl|storage-class|server-side-encryption|bucket-object-lock-enabled|object-ownership)$/;
 
 /** Headers whose only value here is what S3 does by default. */
 const DEFAULTS_ONLY: Readonly<Record<string, readonly string[]>> = {
@@ -30,7 +30,8 @@ const DEFAULTS_ONLY: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Finds the action of a request.
- * @throws {S3Error} NotImplemented for any subresource, parameter or method that has none here
+ * @throws {S3Error} NotImplemented for any subresource or parameter that has none here; MethodNotAllowed for a
+ * method that S3 itself does not know there
  */
 export function findRoute(request: RoutedRequest): Route {
   const { method, query, headers } = request;
@@ -48,8 +49,10 @@ export function findRoute(request: RoutedRequest): Route {
     if (strange !== undefined) throw notImplemented(`${route.operation} with the query parameter ${strange}`);
     return route;
   }
-  const query501 = names.length === 0 ? '' : ` with ?${names.join('&')}`;
-  throw notImplemented(`${method} on the ${level} level${query501}`);
+  if (names.length === 0) {
+    throw new S3Error('MethodNotAllowed', { Method: method, ResourceType: level.toUpperCase() });
+  }
+  throw notImplemented(`${method} on the ${level} level with ?${names.join('&')}`);
 }
 
 /**

@@ -1,3 +1,11 @@
+import { deleteBucketCors, getBucketCors, putBucketCors } from './actions/bucket-cors.ts';
+import { deleteBucketLifecycle, getBucketLifecycle, putBucketLifecycle } from './actions/bucket-lifecycle.ts';
+import {
+  deleteBucketPolicy,
+  getBucketPolicy,
+  getBucketPolicyStatus,
+  putBucketPolicy,
+} from './actions/bucket-policy.ts';
 import {
   createBucket,
   deleteBucket,
@@ -76,6 +84,76 @@ export const routes: readonly Route[] = [
     level: 'bucket',
     needs: { versioning: undefined },
     action: putBucketVersioning,
+  },
+  {
+    operation: 'GetBucketPolicy',
+    method: 'GET',
+    level: 'bucket',
+    needs: { policy: undefined },
+    action: getBucketPolicy,
+  },
+  {
+    operation: 'PutBucketPolicy',
+    method: 'PUT',
+    level: 'bucket',
+    needs: { policy: undefined },
+    action: putBucketPolicy,
+  },
+  {
+    operation: 'DeleteBucketPolicy',
+    method: 'DELETE',
+    level: 'bucket',
+    needs: { policy: undefined },
+    action: deleteBucketPolicy,
+  },
+  {
+    operation: 'GetBucketPolicyStatus',
+    method: 'GET',
+    level: 'bucket',
+    needs: { policyStatus: undefined },
+    action: getBucketPolicyStatus,
+  },
+  {
+    operation: 'GetBucketCors',
+    method: 'GET',
+    level: 'bucket',
+    needs: { cors: undefined },
+    action: getBucketCors,
+  },
+  {
+    operation: 'PutBucketCors',
+    method: 'PUT',
+    level: 'bucket',
+    needs: { cors: undefined },
+    action: putBucketCors,
+  },
+  {
+    operation: 'DeleteBucketCors',
+    method: 'DELETE',
+    level: 'bucket',
+    needs: { cors: undefined },
+    action: deleteBucketCors,
+  },
+  {
+    operation: 'GetBucketLifecycleConfiguration',
+    method: 'GET',
+    level: 'bucket',
+    needs: { lifecycle: undefined },
+    action: getBucketLifecycle,
+  },
+  {
+    operation: 'PutBucketLifecycleConfiguration',
+    method: 'PUT',
+    level: 'bucket',
+    needs: { lifecycle: undefined },
+    action: putBucketLifecycle,
+  },
+  {
+    operation: 'DeleteBucketLifecycle',
+    method: 'DELETE',
+    level: 'bucket',
+    needs: { lifecycle: undefined },
+    action: deleteBucketLifecycle,
   },
   {
     operation: 'ListObjectVersions',

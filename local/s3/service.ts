@@ -1,17 +1,26 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { nonEmptyString } from '../../shared/options.ts';
 import { parseRawQuery } from '../../shared/sigv4-encoding.ts';
 import { armResponse } from '../faults.ts';
 import type { Fault } from '../faults.ts';
 import { isBucketName, parseAddress } from './address.ts';
+import { ANONYMOUS, createCallers } from '../caller.ts';
+import type { Caller } from '../caller.ts';
+import { requireAccess } from './access.ts';
+import { accessesOf } from './action-of.ts';
 import { authenticate } from './authenticate.ts';
+import { answerPreflight, applyCors } from './cors.ts';
 import { S3Error } from './errors.ts';
 import { Exchange } from './exchange.ts';
+import { hideMissing } from './hide-missing.ts';
+import { runLifecycleRules } from './lifecycle/run.ts';
+import type { LifecycleReport } from './lifecycle/run.ts';
 import type { S3ServiceOptions } from './options.ts';
 import { OWNER_ACCOUNT_ID } from './owner.ts';
 import { drainRequest, errorFacts, sendError } from './respond-error.ts';
 import { checkExpectedOwner, checkHeaders, findRoute } from './router.ts';
+import { signedHeaders } from './signed-headers.ts';
 import { Store } from './store/store.ts';
 import { responseDone } from './stream-object.ts';
 
@@ -26,6 +35,8 @@ export interface S3Service {
    * @throws {RangeError} if the name breaks S3's rules
    */
   createBucket(name: string, options?: { readonly versioning?: boolean }): Promise<void>;
+  /** Carries out the buckets' lifecycle rules that are due by the clock. Nothing else ever does. */
+  runLifecycle(): Promise<LifecycleReport>;
   /** Refuses further requests and waits for those under way. Close their connections first. */
   close(): Promise<void>;
 }
@@ -33,20 +44,26 @@ export interface S3Service {
 /**
  * Opens the store and makes the service.
  *
- * Speaks path style and, below `localhost`, virtual-hosted style; every request must be signed.
+ * Speaks path style and, below `localhost`, virtual-hosted style. A request must be signed, or be allowed to
+ * everybody by its bucket's policy.
  *
- * @throws {TypeError} if an option is missing or empty
+ * @throws {TypeError} if an option is missing or empty, or an identity or its policies are malformed
  */
 export async function createS3Service(options: S3ServiceOptions): Promise<S3Service> {
   nonEmptyString('dir', options.dir);
   nonEmptyString('region', options.region);
-  const store = await Store.open({ dir: options.dir, nowMs: () => options.clock.nowMs() });
+  const store = await Store.open({
+    dir: options.dir,
+    nowMs: () => options.clock.nowMs(),
+    durability: options.durability ?? 'process',
+  });
+  const callerOf = createCallers(options.identities);
   const underWay = new Set<Promise<void>>();
   let closed = false;
 
   return {
     handle: async (req, res) => {
-      const work = answer(req, res, store, options, closed);
+      const work = answer(req, res, { store, options, callerOf }, closed);
       underWay.add(work);
       try {
         await work;
@@ -60,6 +77,7 @@ export async function createS3Service(options: S3ServiceOptions): Promise<S3Serv
       }
       if (!store.hasBucket(name)) await store.createBucket(name, versioning);
     },
+    runLifecycle: async () => await runLifecycleRules(store, options.clock.nowMs()),
     close: async () => {
       closed = true;
       await Promise.allSettled(underWay);
@@ -67,15 +85,22 @@ export async function createS3Service(options: S3ServiceOptions): Promise<S3Serv
   };
 }
 
+/** What every request needs. */
+interface ServiceParts {
+  readonly store: Store;
+  readonly options: S3ServiceOptions;
+  readonly callerOf: (accessKeyId: string) => Caller;
+}
+
 async function answer(
   req: IncomingMessage,
   res: ServerResponse,
-  store: Store,
-  options: S3ServiceOptions,
+  parts: ServiceParts,
   closed: boolean,
 ): Promise<void> {
-  const requestId = randomBytes(8).toString('hex').toUpperCase();
-  const hostId = randomBytes(48).toString('base64');
+  const { options } = parts;
+  const requestId = randomUUID().replaceAll('-', '').slice(-16).toUpperCase();
+  const hostId = Buffer.from(`${randomUUID()}${requestId.slice(-12)}`).toString('base64');
   const resource = (req.url ?? '/').split('?', 1)[0] ?? '/';
   res.setHeader('x-amz-request-id', requestId);
   res.setHeader('x-amz-id-2', hostId);
@@ -83,7 +108,7 @@ async function answer(
   res.setHeader('date', new Date(options.clock.nowMs()).toUTCString());
   try {
     if (closed) throw new S3Error('SlowDown');
-    await dispatch(req, res, store, options, requestId);
+    await dispatch(req, res, parts, requestId);
   } catch (error) {
     try {
       sendError(req, res, { ...errorFacts(error), resource, requestId, hostId });
@@ -98,13 +123,17 @@ async function answer(
 async function dispatch(
   req: IncomingMessage,
   res: ServerResponse,
-  store: Store,
-  options: S3ServiceOptions,
+  { store, options, callerOf }: ServiceParts,
   requestId: string,
 ): Promise<void> {
   const { path, query, rawQuery } = parseTarget(req.url ?? '/');
   const method = req.method ?? 'GET';
   const address = parseAddress(req.headers.host, path);
+  if (method === 'OPTIONS') {
+    answerPreflight(req, res, store, address.bucket);
+    return;
+  }
+  applyCors(req, res, store, address.bucket);
   const routed = { method, address, query, headers: req.headers };
   const route = findRoute(routed);
   const presigned = query.has('X-Amz-Signature');
@@ -120,7 +149,7 @@ async function dispatch(
   const auth =
     route.form === true
       ? undefined
-      : authenticate({ method, path, rawQuery, headers: req.headers }, options, faults);
+      : authenticate({ method, path, rawQuery, headers: signedHeaders(req) }, options, faults);
   checkHeaders(routed);
   checkExpectedOwner(req.headers, OWNER_ACCOUNT_ID);
   const exchange = new Exchange({
@@ -132,11 +161,17 @@ async function dispatch(
     requestId,
     faults,
     operation: route.operation,
+    callerOf,
+    signer:
+      auth === undefined ? { caller: ANONYMOUS } : { caller: callerOf(auth.accessKeyId), signature: auth },
     ...(address.bucket === undefined ? {} : { bucketName: address.bucket }),
     ...(address.key === undefined ? {} : { key: address.key }),
     ...(auth === undefined ? {} : { auth }),
   });
-  await route.action(exchange);
+  await hideMissing(exchange, async () => {
+    for (const access of accessesOf(exchange)) requireAccess(exchange, access);
+    await route.action(exchange);
+  });
 }
 
 /** Carries out the faults that answer instead of the action. @returns true if the answer was sent */

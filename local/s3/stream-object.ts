@@ -8,6 +8,12 @@ import type { StoredPart } from './store/records.ts';
 /** Bytes read from disk at once; two such buffers serve a response, one read into while the other is sent. */
 const READ_BYTES = 512 * 1024;
 
+/**
+ * Spans up to this size are read by the thread that serves and sent in one write, in bytes: from the page cache
+ * that takes less time than to hand three calls to another thread.
+ */
+const INLINE_BYTES = 128 * 1024;
+
 /** A piece of one blob. */
 interface Piece {
   readonly blob: string;
@@ -47,8 +53,13 @@ export async function sendSpan(
   res.once('close', onClose);
   try {
     if (res.destroyed) return;
-    const size = Math.min(READ_BYTES, span.end - span.start + 1);
-    await sendChunks(res, readPieces(blobs, pieces, size), gone.signal);
+    const sizeBytes = span.end - span.start + 1;
+    if (sizeBytes <= INLINE_BYTES) {
+      const chunks = pieces.map(({ blob, start, length }) => blobs.readNow(blob, start, length));
+      res.end(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+      return;
+    }
+    await sendChunks(res, readPieces(blobs, pieces, Math.min(READ_BYTES, sizeBytes)), gone.signal);
     if (!gone.signal.aborted) res.end();
   } finally {
     res.off('close', onClose);

@@ -53,10 +53,19 @@ export function parseXml(text: string, root: string): XmlNode {
     processEntities: false,
     tagValueProcessor: (_name, value) => unescape(value),
   });
-  const parsed = parser.parse(text) as Record<string, XmlNode | undefined>;
-  const node = parsed[root];
+  const parsed = parse(parser, text);
+  const node = Object.hasOwn(parsed, root) ? parsed[root] : undefined;
   if (node === undefined) throw new S3Error('MalformedXML');
   return node;
+}
+
+/** The parser refuses some names, such as `__proto__`, and what is nested too deeply, by errors of its own. */
+function parse(parser: XMLParser, text: string): Record<string, XmlNode | undefined> {
+  try {
+    return parser.parse(text) as Record<string, XmlNode | undefined>;
+  } catch (error) {
+    throw error instanceof S3Error ? error : new S3Error('MalformedXML');
+  }
 }
 
 /** The children of this name, as a list. */

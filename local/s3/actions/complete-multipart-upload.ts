@@ -40,8 +40,12 @@ export async function completeMultipartUpload(exchange: Exchange): Promise<void>
   const record = await uploads.exclusive(uploadRecord.uploadId, async () => {
     const upload = requestedUpload(exchange);
     const parts = matchParts(upload, named);
-    const published = await publish(exchange, upload.record, parts, condition);
-    await uploads.end(upload, new Set(parts.map(({ blob }) => blob)));
+    let removeRest: Awaited<ReturnType<typeof uploads.detach>> | undefined;
+    const published = await publish(exchange, upload.record, parts, condition, async () => {
+      removeRest = await uploads.detach(upload);
+    });
+    // The object is there: what is left over is of no concern to the client, and swept at the next start.
+    await removeRest?.(new Set(parts.map(({ blob }) => blob))).catch(() => {});
     return published;
   });
   announceObject(exchange, record, 'CompleteMultipartUpload');
@@ -64,6 +68,7 @@ async function publish(
   upload: UploadRecord,
   parts: readonly UploadPart[],
   condition: ReturnType<typeof writeCondition>,
+  settle: () => Promise<void>,
 ): Promise<VersionRecord> {
   const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
   checkSize(exchange, sizeBytes);
@@ -88,6 +93,7 @@ async function publish(
       ...(checksum === undefined ? {} : { checksum }),
     },
     condition,
+    settle,
   );
 }
 

@@ -1,3 +1,5 @@
+import { requireAccess } from '../access.ts';
+import { deleteAccess } from '../action-of.ts';
 import { checkKeyLength } from '../address.ts';
 import { claimsIntegrity, receiveText } from '../body.ts';
 import { writeCondition } from '../conditions.ts';
@@ -28,7 +30,7 @@ export async function deleteObject(exchange: Exchange): Promise<void> {
   exchange.sendEmpty(204, headers);
 }
 
-/** DeleteObjects: up to a thousand deletes, each with its own outcome. */
+/** DeleteObjects: up to a thousand deletes, each with its own permission and outcome. */
 export async function deleteObjects(exchange: Exchange): Promise<void> {
   const { bucket } = exchange;
   if (!claimsIntegrity(exchange)) {
@@ -49,6 +51,7 @@ export async function deleteObjects(exchange: Exchange): Promise<void> {
   const errors: XmlValue[] = [];
   for (const { key, versionId } of objects) {
     try {
+      requireAccess(exchange, deleteAccess(exchange, key, versionId));
       const outcome = await deleteOne(bucket, key, versionId);
       deleted.push(deletedXml(key, versionId, outcome));
     } catch (error) {

@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
 import { uriEncode } from '../../../shared/sigv4-encoding.ts';
+import { ANONYMOUS } from '../../caller.ts';
+import { requireAccess } from '../access.ts';
+import type { Signer } from '../access.ts';
+import { formAccesses } from '../action-of.ts';
 import { checkKeyLength } from '../address.ts';
 import { MAX_SINGLE_UPLOAD_BYTES, badChecksum } from '../body.ts';
 import { checksumAlgorithms, checksumHeader, createChecksum } from '../checksum.ts';
@@ -17,16 +21,23 @@ import {
 import { readForm } from '../post-form.ts';
 import type { FormFields, FormFile } from '../post-form.ts';
 import { authenticateForm, judgePolicy } from '../post-policy.ts';
-import type { LengthRange } from '../post-policy.ts';
+import type { LengthRange, PostPolicy } from '../post-policy.ts';
 import type { ObjectMetadata, StoredChecksum, VersionRecord } from '../store/records.ts';
 import { parseTagHeader } from '../tags.ts';
 import { toXml } from '../xml.ts';
 
-/** PostObject: a browser's form, allowed by a signed policy. */
+/** PostObject: a browser's form, allowed by a signed policy, or to everybody by the bucket's. */
 export async function postObject(exchange: Exchange): Promise<void> {
   const record = await readForm(exchange.req, async (fields, file) => await store(exchange, fields, file));
   announceObject(exchange, record.version, 'POST Object');
   answer(exchange, record.fields, record.version);
+}
+
+/** A form acts with the rights of whoever signed its policy. */
+function signerOf(exchange: Exchange, policy: PostPolicy | undefined): Signer {
+  if (policy === undefined) return { caller: ANONYMOUS };
+  const { accessKeyId, signedAtMs } = policy;
+  return { caller: exchange.callerOf(accessKeyId), signature: { authType: 'POST', signedAtMs } };
 }
 
 interface Posted {
@@ -41,15 +52,16 @@ async function store(exchange: Exchange, given: FormFields, file: FormFile): Pro
   const key = template.replaceAll('${filename}', () => file.name);
   const fields: FormFields = new Map([...given, ['key', key]]);
   // As S3 does, the key is judged with the file's name in its place.
-  const range = judgePolicy(
-    policy,
-    new Map([...fields, ['bucket', exchange.bucketName]]),
-    options.clock.nowMs(),
-  );
+  const range =
+    policy === undefined
+      ? { min: 0, max: MAX_SINGLE_UPLOAD_BYTES }
+      : judgePolicy(policy, new Map([...fields, ['bucket', exchange.bucketName]]), options.clock.nowMs());
   if (key === '') throw invalidArgument("Bucket POST must contain a field named 'key'.", 'key', '');
   checkKeyLength(key);
   checkFields(fields);
   const metadata = formMetadata(fields);
+  const signer = signerOf(exchange, policy);
+  for (const access of formAccesses(bucket.name, key, metadata.tags)) requireAccess(exchange, access, signer);
   const stored = await receiveFile(exchange, file, range, claimedChecksum(fields));
   const version = await discardOnError(
     exchange.store.blobs,

@@ -7,12 +7,18 @@ import { readMetadata, versionIdHeader } from '../object-headers.ts';
 import { discardOnError } from '../discard.ts';
 import type { StoredChecksum } from '../store/records.ts';
 
+/**
+ * What S3 computes and keeps of an upload that names no checksum itself.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+ */
+const DEFAULT_CHECKSUM = 'CRC64NVME';
+
 /** PutObject: receives, verifies, and only then publishes. */
 export async function putObject(exchange: Exchange): Promise<void> {
   const { bucket, key, store } = exchange;
   const condition = writeCondition(exchange);
   const metadata = readMetadata(exchange);
-  const body = await receiveBlob(exchange, store.blobs);
+  const body = await receiveBlob(exchange, store.blobs, { computeChecksum: DEFAULT_CHECKSUM });
   const checksum = body.checksum && ({ ...body.checksum, type: 'FULL_OBJECT' } satisfies StoredChecksum);
   const record = await discardOnError(
     store.blobs,

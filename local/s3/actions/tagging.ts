@@ -1,3 +1,5 @@
+import { requireAccess } from '../access.ts';
+import { putTaggingAccess } from '../action-of.ts';
 import { receiveText } from '../body.ts';
 import { S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
@@ -15,7 +17,6 @@ export async function getObjectTagging(exchange: Exchange): Promise<void> {
 
 /** PutObjectTagging: replaces all tags of the object or version. */
 export async function putObjectTagging(exchange: Exchange): Promise<void> {
-  requestedVersion(exchange);
   const node = parseXml(await receiveText(exchange), 'Tagging');
   const [set] = childrenOf(node, 'TagSet');
   if (set === undefined) throw new S3Error('MalformedXML');
@@ -25,7 +26,9 @@ export async function putObjectTagging(exchange: Exchange): Promise<void> {
     if (key === undefined || value === undefined) throw new S3Error('MalformedXML');
     return [key, value] as const;
   });
-  const record = await setTags(exchange, checkTags(pairs));
+  const tags = checkTags(pairs);
+  requireAccess(exchange, putTaggingAccess(exchange, tags));
+  const record = await setTags(exchange, tags);
   exchange.sendEmpty(200, versionIdHeader(exchange, record));
 }
 

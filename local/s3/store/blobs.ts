@@ -1,43 +1,60 @@
-import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { link, open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import { DirectoryMaker, listDirectory } from './durable-file.ts';
-
-/** Chunks are gathered to about this size before one vectored write, in bytes. */
-const WRITE_BATCH_BYTES = 1024 * 1024;
+import { dirname, join } from 'node:path';
+import { BlobWriter } from './blob-writer.ts';
+import { listDirectory } from './disk.ts';
+import type { Disk } from './disk.ts';
 
 /** Files of bytes with random names; what refers to them decides how long they live. */
 export class BlobStore {
   readonly #dir: string;
-  readonly #directories = new DirectoryMaker();
+  readonly #disk: Disk;
   readonly #pins = new Map<string, number>();
   readonly #doomed = new Set<string>();
 
-  constructor(dir: string) {
+  constructor(dir: string, disk: Disk) {
     this.#dir = dir;
+    this.#disk = disk;
   }
 
   /** Starts a new blob. Nobody knows of it until its record is published. */
   async create(): Promise<BlobWriter> {
     const name = newBlobName();
     const path = this.#path(name);
-    await this.#directories.ensure(join(path, '..'));
-    return new BlobWriter(name, path, await open(path, 'wx', 0o600));
+    await this.#disk.ensureDirectory(dirname(path));
+    return new BlobWriter(name, path, this.#disk);
   }
 
   /** A second name for the same bytes, so that copies cost nothing and die independently. */
   async duplicate(name: string): Promise<string> {
     const copy = newBlobName();
     const path = this.#path(copy);
-    await this.#directories.ensure(join(path, '..'));
+    await this.#disk.ensureDirectory(dirname(path));
     await link(this.#path(name), path);
+    await this.#disk.syncDirectory(dirname(path));
     return copy;
   }
 
   async open(name: string): Promise<FileHandle> {
     return await open(this.#path(name), constants.O_RDONLY);
+  }
+
+  /** Reads a few bytes at once, on the thread that serves. @throws {Error} if the blob has less than `length` after `start` */
+  readNow(name: string, start: number, length: number): Buffer {
+    const bytes = Buffer.allocUnsafe(length);
+    const descriptor = openSync(this.#path(name), 'r');
+    try {
+      for (let done = 0; done < length;) {
+        const bytesRead = readSync(descriptor, bytes, done, length - done, start + done);
+        if (bytesRead === 0) throw new Error('a blob is shorter than its record says');
+        done += bytesRead;
+      }
+    } finally {
+      closeSync(descriptor);
+    }
+    return bytes;
   }
 
   /** Keeps blobs readable until the returned function is called, even if they are removed meanwhile. */
@@ -79,72 +96,11 @@ export class BlobStore {
   }
 
   #path(name: string): string {
-    return join(this.#dir, name.slice(0, 2), name);
+    return join(this.#dir, name.slice(0, 1), name);
   }
 }
 
-/** Gathers chunks into large writes; at most one write is under way while the next gathers. */
-export class BlobWriter {
-  readonly name: string;
-  readonly #path: string;
-  readonly #handle: FileHandle;
-  #batch: Uint8Array[] = [];
-  #batchBytes = 0;
-  #writing: Promise<void> = Promise.resolve();
-  #sizeBytes = 0;
-
-  constructor(name: string, path: string, handle: FileHandle) {
-    this.name = name;
-    this.#path = path;
-    this.#handle = handle;
-  }
-
-  /** Takes ownership of `chunk`; the caller must not change it. */
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#batch.push(chunk);
-    this.#batchBytes += chunk.length;
-    this.#sizeBytes += chunk.length;
-    if (this.#batchBytes >= WRITE_BATCH_BYTES) await this.#flush();
-  }
-
-  /** Writes the rest and syncs it to disk. */
-  async finish(): Promise<{ blob: string; sizeBytes: number }> {
-    await this.#flush();
-    await this.#writing;
-    await this.#handle.datasync();
-    await this.#handle.close();
-    return { blob: this.name, sizeBytes: this.#sizeBytes };
-  }
-
-  /** Removes what was written. Never throws. */
-  async discard(): Promise<void> {
-    await this.#writing.catch(() => {});
-    await this.#handle.close().catch(() => {});
-    await rm(this.#path, { force: true }).catch(() => {});
-  }
-
-  async #flush(): Promise<void> {
-    await this.#writing;
-    const batch = this.#batch;
-    if (batch.length === 0) return;
-    this.#batch = [];
-    this.#batchBytes = 0;
-    this.#writing = writeAll(this.#handle, batch);
-    this.#writing.catch(() => {}); // seen by whoever awaits it next
-  }
-}
-
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
-  const wanted = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const { bytesWritten } = await handle.writev(chunks);
-  if (bytesWritten === wanted) return;
-  let rest = Buffer.concat(chunks).subarray(bytesWritten);
-  while (rest.length > 0) {
-    const written = await handle.write(rest);
-    rest = rest.subarray(written.bytesWritten);
-  }
-}
-
+/** 32 hex digits. Node keeps random bytes for UUIDs at hand, and fetches those of `randomBytes` anew each time. */
 function newBlobName(): string {
-  return randomBytes(16).toString('hex');
+  return randomUUID().replaceAll('-', '');
 }

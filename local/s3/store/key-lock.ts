@@ -13,4 +13,9 @@ export class KeyLock {
       if (this.#tails.get(name) === tail) this.#tails.delete(name);
     }
   }
+
+  /** Resolves when no work is under way. */
+  async idle(): Promise<void> {
+    while (this.#tails.size > 0) await Promise.all(this.#tails.values());
+  }
 }

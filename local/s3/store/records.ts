@@ -1,4 +1,6 @@
 import type { ChecksumAlgorithm, ChecksumType } from '../checksum.ts';
+import type { CorsRule } from '../cors-rules.ts';
+import type { LifecycleRule } from '../lifecycle/rules.ts';
 
 /** One run of stored bytes, in a file of its own. */
 export interface StoredPart {
@@ -77,4 +79,8 @@ export interface BucketRecord {
   readonly name: string;
   readonly createdAtMs: number;
   readonly versioning: Versioning;
+  /** Text of its policy, as it was put. */
+  readonly policy?: string | undefined;
+  readonly cors?: readonly CorsRule[] | undefined;
+  readonly lifecycle?: readonly LifecycleRule[] | undefined;
 }

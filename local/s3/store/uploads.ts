@@ -3,8 +3,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { S3Error } from '../errors.ts';
 import type { BlobStore } from './blobs.ts';
-import { DirectoryMaker, listDirectory, readJson, syncDirectory, writeJsonDurably } from './durable-file.ts';
+import { listDirectory } from './disk.ts';
+import type { Disk } from './disk.ts';
 import { KeyLock } from './key-lock.ts';
+import { readRecord, readRecords } from './read-records.ts';
 import type { UploadPart, UploadRecord } from './records.ts';
 
 /** An upload in progress. */
@@ -16,32 +18,35 @@ export interface Upload {
 /** Multipart uploads in progress: a directory each, one JSON file for the upload and one for every part. */
 export class UploadStore {
   readonly #dir: string;
-  readonly #temporaryDir: string;
+  readonly #disk: Disk;
   readonly #blobs: BlobStore;
-  readonly #directories = new DirectoryMaker();
   readonly #uploads = new Map<string, Upload>();
   readonly #locks = new KeyLock();
 
-  constructor(dir: string, temporaryDir: string, blobs: BlobStore) {
+  constructor(dir: string, disk: Disk, blobs: BlobStore) {
     this.#dir = dir;
-    this.#temporaryDir = temporaryDir;
+    this.#disk = disk;
     this.#blobs = blobs;
   }
 
-  /** Reads the uploads from disk; those in `completed` became objects just before a crash and are dropped. */
-  async load(completed: ReadonlySet<string>): Promise<void> {
+  /**
+   * Reads the uploads from disk.
+   * @param isOver tells which ended just before a crash: they became objects, or their bucket went
+   */
+  async load(isOver: (record: UploadRecord) => boolean): Promise<void> {
     for (const uploadId of await listDirectory(this.#dir)) {
       const dir = join(this.#dir, uploadId);
       const names = await listDirectory(dir);
-      if (completed.has(uploadId) || !names.includes('upload.json')) {
+      const record = names.includes('upload.json')
+        ? (readRecord(join(dir, 'upload.json')) as UploadRecord | undefined)
+        : undefined;
+      if (record === undefined || isOver(record)) {
         await rm(dir, { recursive: true, force: true });
         continue;
       }
-      const record = await readJson<UploadRecord>(join(dir, 'upload.json'));
-      const parts = await Promise.all(
-        names
-          .filter((name) => name !== 'upload.json')
-          .map(async (name) => await readJson<UploadPart>(join(dir, name))),
+      const parts = await readRecords<UploadPart>(
+        dir,
+        names.filter((name) => name !== 'upload.json'),
       );
       this.#uploads.set(uploadId, {
         record,
@@ -54,9 +59,9 @@ export class UploadStore {
     const uploadId = randomBytes(48).toString('base64url');
     const full = { ...record, uploadId };
     const dir = join(this.#dir, uploadId);
-    await this.#directories.ensure(dir);
-    await writeJsonDurably(join(dir, 'upload.json'), full, this.#temporaryDir);
-    await syncDirectory(dir);
+    await this.#disk.makeDirectory(dir);
+    await this.#disk.writeJson(join(dir, 'upload.json'), full);
+    await this.#disk.syncDirectory(dir);
     this.#uploads.set(uploadId, { record: full, parts: new Map() });
     return full;
   }
@@ -80,8 +85,9 @@ export class UploadStore {
       this.get(uploadId, bucket, key);
       const replaced = upload.parts.get(part.partNumber);
       const dir = join(this.#dir, uploadId);
-      await writeJsonDurably(join(dir, `${part.partNumber}.json`), part, this.#temporaryDir);
+      await this.#disk.writeJson(join(dir, `${part.partNumber}.json`), part);
       upload.parts.set(part.partNumber, part);
+      await this.#disk.syncDirectory(dir);
       if (replaced !== undefined) await this.#blobs.remove([replaced.blob]);
     });
   }
@@ -91,12 +97,25 @@ export class UploadStore {
     return await this.#locks.run(uploadId, work);
   }
 
-  /** Forgets an upload and removes its bytes, but for the blobs in `kept`. Call it inside `exclusive`. */
-  async end(upload: Upload, kept: ReadonlySet<string> = new Set()): Promise<void> {
-    this.#uploads.delete(upload.record.uploadId);
-    await rm(join(this.#dir, upload.record.uploadId), { recursive: true, force: true });
-    const blobs = [...upload.parts.values()].map(({ blob }) => blob);
-    await this.#blobs.remove(blobs.filter((blob) => !kept.has(blob)));
+  /**
+   * Forgets an upload, in one step on disk; its bytes stay. Call it inside `exclusive`.
+   * @returns removes the bytes, but for the blobs in `kept`; if it never runs, the next start does
+   */
+  async detach(upload: Upload): Promise<(kept?: ReadonlySet<string>) => Promise<void>> {
+    const { uploadId } = upload.record;
+    this.#uploads.delete(uploadId);
+    const removeRecords = await this.#disk.detachDirectory(join(this.#dir, uploadId));
+    return async (kept = new Set()) => {
+      const blobs = [...upload.parts.values()].map(({ blob }) => blob);
+      await this.#blobs.remove(blobs.filter((blob) => !kept.has(blob)));
+      await removeRecords();
+    };
+  }
+
+  /** Forgets an upload and removes its bytes. Call it inside `exclusive`. */
+  async end(upload: Upload): Promise<void> {
+    const removeBytes = await this.detach(upload);
+    await removeBytes();
   }
 
   /** Every upload in progress in a bucket, in no order. */

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import {
-  CreateArchiveCommand,
   CreateEventBusCommand,
   DeleteEventBusCommand,
   DeleteRuleCommand,
@@ -12,6 +11,7 @@ import {
   DisableRuleCommand,
   EnableRuleCommand,
   EventBridgeClient,
+  ListConnectionsCommand,
   ListEventBusesCommand,
   ListRulesCommand,
   ListTargetsByRuleCommand,
@@ -196,7 +196,8 @@ describe('EventBridge of the local stack', () => {
     const [dead] = await receive('orders-dlq');
     expect(JSON.parse(dead!.Body!).source).toBe('lost');
     expect(dead!.MessageAttributes?.['TARGET_ARN']?.StringValue).toBe(Arn);
-    expect(dead!.MessageAttributes?.['ERROR_CODE']?.StringValue).toBe('QueueDoesNotExist');
+    expect(dead!.MessageAttributes?.['ERROR_CODE']?.StringValue).toBe('NO_RESOURCE');
+    expect(dead!.MessageAttributes).not.toHaveProperty('EXHAUSTED_RETRY_CONDITION');
   });
 
   it('makes, lists, describes and removes buses, rules and targets', async () => {
@@ -243,20 +244,17 @@ describe('EventBridge of the local stack', () => {
   });
 
   it('refuses what it does not do, with 501', async () => {
-    const archive = new CreateArchiveCommand({ ArchiveName: 'a', EventSourceArn: 'arn:aws:events:::x' });
     const rule = { EventBusName: 'exchange', Rule: 'orders' };
     const Arn = 'arn:aws:lambda:us-east-1:000000000000:function:f';
     const lambda = new PutTargetsCommand({ ...rule, Targets: [{ Id: 't', Arn }] });
-    const transformed = new PutTargetsCommand({
-      ...rule,
-      Targets: [{ Id: 't', Arn: stack.queueArn('orders'), InputPath: '$.detail' }],
-    });
-    const schedule = new PutRuleCommand({ Name: 'cron', ScheduleExpression: 'rate(1 minute)' });
-    const unsupported = { $metadata: { httpStatusCode: 501 } };
-    await expect(events.send(archive)).rejects.toMatchObject(unsupported);
-    await expect(events.send(lambda)).rejects.toMatchObject(unsupported);
-    await expect(events.send(transformed)).rejects.toMatchObject(unsupported);
-    await expect(events.send(schedule)).rejects.toMatchObject(unsupported);
+    await events.send(new PutRuleCommand({ Name: 'cron', ScheduleExpression: 'rate(1 minute)' }));
+    const target = { Id: 't', Arn: stack.queueArn('orders') };
+    const scheduled = new PutTargetsCommand({ Rule: 'cron', Targets: [target] });
+    const connection = new ListConnectionsCommand({});
+    for (const command of [lambda, scheduled, connection])
+      await expect(events.send(command as PutTargetsCommand)).rejects.toMatchObject({
+        $metadata: { httpStatusCode: 501 },
+      });
   });
 
   it('applies PutEvents before dropping its answer', async () => {

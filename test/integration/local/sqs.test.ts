@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 
 import {
+  AddPermissionCommand,
   ChangeMessageVisibilityCommand,
   CreateQueueCommand,
   DeleteMessageCommand,
@@ -10,7 +11,6 @@ import {
   SQSClient,
   SendMessageBatchCommand,
   SendMessageCommand,
-  StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -132,8 +132,11 @@ describe('SQS of the local stack', () => {
   });
 
   it('refuses what it does not do, with 501', async () => {
-    const task = new StartMessageMoveTaskCommand({ SourceArn: stack.queueArn('work-dlq') });
-    await expect(sqs.send(task)).rejects.toMatchObject({ $metadata: { httpStatusCode: 501 } });
+    const permission = { Label: 'x', AWSAccountIds: ['111122223333'], Actions: ['SendMessage'] };
+    const command = new AddPermissionCommand({ QueueUrl, ...permission });
+    const once = new SQSClient({ ...stack.clientOptions(), maxAttempts: 1 });
+    await expect(once.send(command)).rejects.toMatchObject({ $metadata: { httpStatusCode: 501 } });
+    once.destroy();
   });
 
   it('refuses a dead-letter queue that does not exist, and a name with a slash', async () => {

@@ -72,7 +72,8 @@ async function send(
   });
 }
 
-const text = 'streamed in chunks';
+/** Long enough that its first chunk need not be the last. */
+const text = `${'.'.repeat(8192)}streamed in chunks`;
 const hasher = createChecksum('CRC32C');
 hasher.update(Buffer.from(text));
 const crc = hasher.digest();
@@ -96,7 +97,7 @@ function signedBody(seedSignature: string, amzDate: string, trailer: string): Bu
     return `${chunk.length.toString(16)};chunk-signature=${previous}\r\n${chunk}${chunk === '' ? '' : '\r\n'}`;
   };
   const line = `x-amz-checksum-crc32c:${trailer}\n`;
-  const chunks = frame(text.slice(0, 8)) + frame(text.slice(8)) + frame('');
+  const chunks = frame(text.slice(0, 8200)) + frame(text.slice(8200)) + frame('');
   const last = signString(
     key,
     ['AWS4-HMAC-SHA256-TRAILER', amzDate, scope, previous, sha256Hex(line)].join('\n'),
@@ -152,7 +153,12 @@ describe('streamed bodies', () => {
       ],
       [
         'MalformedTrailerError',
-        await send('PUT', '/bucket/corrupt', streaming(trailer), Buffer.from(`12\r\n${text}\r\n0\r\n\r\n`)),
+        await send(
+          'PUT',
+          '/bucket/corrupt',
+          streaming(trailer),
+          Buffer.from(`${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`),
+        ),
       ],
     ];
     for (const [code, answer] of attempts) expect(errorCode(answer.text)).toBe(code);

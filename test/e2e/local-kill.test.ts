@@ -1,0 +1,8 @@
+import { describe, it } from 'vitest';
+import { runKills } from '../helpers/local-kill/run-kills.ts';
+
+describe('kill -9 of the built embedded stack', () => {
+  it('a hundred times under load: all that was acknowledged is there, nothing half, nothing left over', async () => {
+    await runKills(100, 'dist');
+  });
+});
