@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import type { Clock } from '../shared/clock.ts';
+import { lockFile } from '../shared/file-lock.ts';
 import { show } from '../shared/options.ts';
 import type { LocalIdentity } from './authenticate.ts';
 import { createCallers } from './caller.ts';
@@ -92,7 +93,7 @@ export async function startStack(
   const resolved = resolveLocalOptions(options);
   const faults = createFaultSwitch(resolved.faults);
   const dir = resolved.dir === undefined ? undefined : resolve(resolved.dir);
-  const undo: (() => Promise<void> | void)[] = [];
+  const undo: (() => PromiseLike<void> | void)[] = [];
   try {
     return await assemble(resolved, faults, dir ?? (await temporaryDir(undo)), createS3, undo);
   } catch (error) {
@@ -106,10 +107,14 @@ async function assemble(
   faults: FaultSwitch,
   dir: string,
   createS3: (options: S3ServiceOptions) => StackS3 | Promise<StackS3>,
-  undo: (() => Promise<void> | void)[],
+  undo: (() => PromiseLike<void> | void)[],
 ): Promise<LocalStack> {
   const { clock, region, identities, logger, host, durability, assumeTls } = options;
   await mkdir(dir, { recursive: true, mode: 0o700 });
+  // Another stack in this directory would sweep our unfinished files, and we its own.
+  const lock = await lockFile(join(dir, 'lock'));
+  if ('heldBy' in lock) throw new TypeError(`dir: ${show(dir)} is in use by another stack of ${lock.heldBy}`);
+  undo.push(() => lock[Symbol.asyncDispose]());
   let port = 0;
   const endpoint = (): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
@@ -184,11 +189,11 @@ async function assemble(
 }
 
 /** Undoes what was done, the last first. */
-async function unwind(undo: (() => Promise<void> | void)[]): Promise<void> {
+async function unwind(undo: (() => PromiseLike<void> | void)[]): Promise<void> {
   for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
 }
 
-async function temporaryDir(undo: (() => Promise<void> | void)[]): Promise<string> {
+async function temporaryDir(undo: (() => PromiseLike<void> | void)[]): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'waybill-local-'));
   undo.push(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
   return dir;

@@ -1,5 +1,7 @@
-import { access } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
 import { EventBridgeClient, ListEventBusesCommand, PutEventsCommand } from '@aws-sdk/client-eventbridge';
@@ -174,5 +176,21 @@ describe('startLocal', () => {
     [{ faults: [{ faults: [] }] }, 'faults'],
   ])('refuses the options %o', async (options, field) => {
     await expect(startLocal(options)).rejects.toThrow(field);
+  });
+});
+
+describe('two stacks in one directory', () => {
+  it('are refused, and the directory is free again when the first has closed', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'waybill-lock-'));
+    try {
+      const first = await startLocal({ dir });
+      await expect(startLocal({ dir })).rejects.toThrow(
+        /^dir: ".*" is in use by another stack of this process$/,
+      );
+      await first.close();
+      await (await startLocal({ dir })).close();
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
   });
 });
