@@ -11,6 +11,9 @@ const FOREIGN_STALE_MS = 15 * 60_000;
 /** Rounds of "it exists, it is stale, it is gone again" before giving up. */
 const MAX_ROUNDS = 5;
 
+/** When this process started; asked for once. */
+let ownStart: Promise<string | null> | undefined;
+
 /** Held locks of this process: a process id cannot tell two downloads of one process apart. */
 const heldHere = new Set<string>();
 
@@ -44,7 +47,11 @@ export async function lockPartial(partialPath: string): Promise<AsyncDisposable>
 }
 
 async function take(path: string, partialPath: string): Promise<void> {
-  const own = JSON.stringify({ host: hostname(), pid: process.pid, started: await startOf(process.pid) });
+  const own = JSON.stringify({
+    host: hostname(),
+    pid: process.pid,
+    started: await (ownStart ??= startOf(process.pid)),
+  });
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     if (await create(path, own)) return;
     const other = await readFile(path, 'utf8').catch(() => undefined);
