@@ -3,7 +3,7 @@ import type { Attachment, WaybillEvent } from '../shared/events/index.ts';
 import { MAX_OBJECT_BYTES } from '../shared/limits.ts';
 import { numberInRange } from '../shared/options.ts';
 import { toStores } from '../shared/stores.ts';
-import { createUndiciTransport, type DownloadEvent, type DownloadOptions } from './download/index.ts';
+import type { DownloadEvent, DownloadOptions } from './download/index.ts';
 import { resolveAttachments } from './worker/manifest.ts';
 import { receivedAttachment, type DownloadContext } from './worker/received-attachment.ts';
 import { saveAll } from './worker/save-all.ts';
@@ -39,21 +39,12 @@ export async function saveEvent(
     claimCheckVerifier,
     maxAttachmentBytes: numberInRange('maxAttachmentBytes', maxAttachmentBytes, bounds),
   };
-  const { connectTimeoutMs } = rest;
-  const own =
-    rest.transport === undefined
-      ? createUndiciTransport(connectTimeoutMs === undefined ? {} : { connectTimeoutMs })
-      : undefined;
   const context: DownloadContext = {
-    options: { ...rest, ...(own === undefined ? {} : { transport: own }) },
+    options: rest,
     signal,
     onEvent: (attachment, downloadEvent) => onDownload?.(attachment, downloadEvent),
   };
-  try {
-    const { attachments, manifest } = await resolveAttachments(event, rules, context);
-    const received = attachments.map((attachment) => receivedAttachment(attachment, context));
-    return await saveAll(directory, { event, manifest, attachments: received });
-  } finally {
-    await own?.close();
-  }
+  const { attachments, manifest } = await resolveAttachments(event, rules, context);
+  const received = attachments.map((attachment) => receivedAttachment(attachment, context));
+  return await saveAll(directory, { event, manifest, attachments: received });
 }

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { createClockOffset, createUndiciTransport, type DownloadOptions } from './download/index.ts';
+import { createClockOffset, type DownloadOptions } from './download/index.ts';
 import { WorkerStoppedError } from './outcomes.ts';
 import { resolveWorkerOptions, type ResolvedWorkerOptions, type WorkerOptions } from './worker/options.ts';
 import { createPause } from './worker/pause.ts';
@@ -163,38 +163,21 @@ async function run(options: ResolvedWorkerOptions, parts: RunParts): Promise<voi
   });
   if (facts === undefined) return;
   emit({ kind: 'started', deadLetterQueueUrl: facts.deadLetterQueueUrl });
-  const transport = options.download.transport ?? createUndiciTransport(connectTimeout(options));
-  try {
-    const pause = createPause(clock, random, PAUSE_BACKOFF);
-    const download = downloadOptions(options, transport);
-    const signals = { workSignal: work, forceSignal: force };
-    await poll(
-      { options, queue, ...facts, download, pause, counters, logger, emit, ...signals },
-      slots,
-      stop,
-    );
-  } finally {
-    if (transport !== options.download.transport) await transport.close();
-  }
+  const pause = createPause(clock, random, PAUSE_BACKOFF);
+  const download = downloadOptions(options);
+  const signals = { workSignal: work, forceSignal: force };
+  await poll({ options, queue, ...facts, download, pause, counters, logger, emit, ...signals }, slots, stop);
 }
 
-function downloadOptions(
-  options: ResolvedWorkerOptions,
-  transport: NonNullable<DownloadOptions['transport']>,
-): DownloadOptions {
+function downloadOptions(options: ResolvedWorkerOptions): DownloadOptions {
   const { stores, urlSource, clock, random, logger, download } = options;
   return {
     clockOffset: createClockOffset(),
     ...download,
     ...(urlSource === undefined ? {} : { urlSource }),
-    transport,
     stores,
     clock,
     random,
     logger,
   };
-}
-
-function connectTimeout({ download }: ResolvedWorkerOptions): { connectTimeoutMs?: number } {
-  return download.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: download.connectTimeoutMs };
 }

@@ -21,7 +21,7 @@ import {
   type AttachmentUploadContext,
   type UploadReport,
 } from './upload-attachments.ts';
-import { bufferSource, createSdkTransport } from './upload/index.ts';
+import { bufferSource, createUploadTransport } from './upload/index.ts';
 
 /** What became of a publish. */
 export interface PublishResult {
@@ -80,7 +80,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const own = { maxAttempts: 1, ...(credentials === undefined ? {} : { credentials }) };
   const s3 = resolved.s3 ?? s3ClientFor(store, own);
   const bridge = resolved.eventBridge ?? eventBridgeFor(resolved, own);
-  const transport = createSdkTransport({ client: s3, ...resolved.upload });
+  const transport = createUploadTransport({
+    store,
+    credentials,
+    client: resolved.s3,
+    clock,
+    ...resolved.upload,
+  });
   const presigner = createGetPresigner({ store, client: s3, clock, caller: producer });
   const putter = createEventPutter({ client: bridge, retry, clock, random, logger });
   const underWay = new Set<Promise<unknown>>();
@@ -140,6 +146,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const close = async (): Promise<void> => {
     closed = true;
     await Promise.allSettled(underWay);
+    transport.close?.();
     if (resolved.s3 === undefined) s3.destroy();
     if (resolved.eventBridge === undefined) bridge.destroy();
   };

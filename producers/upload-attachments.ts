@@ -11,8 +11,10 @@ import { upload, type UploadTransport } from './upload/index.ts';
 export interface UploadReport {
   readonly attachmentId: string;
   readonly bytes: number;
-  /** Parts sent; 1 for a single request. */
+  /** Parts of the object; 1 for a single request. */
   readonly parts: number;
+  /** Of these, parts that S3 held already, from an upload that was left open. */
+  readonly resumedParts: number;
   readonly durationMs: number;
 }
 
@@ -94,8 +96,8 @@ export async function uploadAttachment(
     },
   );
   const durationMs = clock.monotonicMs() - startedMs;
-  const { size, digest, crc32c, etag, versionId, parts } = stored;
-  logger.info({ key, versionId, bytes: size, parts, durationMs }, 'payload uploaded');
+  const { size, digest, crc32c, etag, versionId, parts, resumedParts } = stored;
+  logger.info({ key, versionId, bytes: size, parts, resumedParts, durationMs }, 'payload uploaded');
   return {
     attachment: {
       id,
@@ -110,7 +112,7 @@ export async function uploadAttachment(
       ...(etag === undefined ? {} : { etag }),
       retainUntil: context.retainUntil,
     },
-    report: { attachmentId: id, bytes: size, parts, durationMs },
+    report: { attachmentId: id, bytes: size, parts, resumedParts, durationMs },
   };
 }
 

@@ -9,6 +9,9 @@ const FOREIGN_STALE_MS = 15 * 60_000;
 /** Rounds of "it exists, it is stale, it is gone again" before giving up. */
 const MAX_ROUNDS = 5;
 
+/** When this process started; asked for once. */
+let ownStart: Promise<string | null> | undefined;
+
 /** Held locks of this process: a process id cannot tell two holders in one process apart. */
 const heldHere = new Set<string>();
 
@@ -46,7 +49,8 @@ export async function lockFile(lockPath: string, signsOfLife: readonly string[] 
 }
 
 async function take(path: string, signsOfLife: readonly string[]): Promise<boolean> {
-  const own = JSON.stringify({ host: hostname(), pid: process.pid, started: await startOf(process.pid) });
+  ownStart ??= startOf(process.pid);
+  const own = JSON.stringify({ host: hostname(), pid: process.pid, started: await ownStart });
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     if (await create(path, own)) return true;
     const other = await readFile(path, 'utf8').catch(() => undefined);

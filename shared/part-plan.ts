@@ -48,7 +48,7 @@ export function uploadPartSizeBytes(sizeBytes: number, atLeastBytes: number): nu
 
 /**
  * Part size while uploading a stream of unknown length: doubles every 1,000 parts, so that small streams need
- * little memory and 10,000 parts still hold `1023 · 1,000 · atLeastBytes` (at 8 MiB: 7.8 TiB).
+ * little memory and 10,000 parts still hold `1023 · 1,000 · atLeastBytes` (at 6 MiB: 5.9 TiB).
  * @param partNumber counted from 1, as S3 does
  */
 export function streamPartSizeBytes(partNumber: number, atLeastBytes: number): number {

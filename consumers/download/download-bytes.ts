@@ -1,7 +1,7 @@
 import { SizeLimitError } from '../../shared/errors.ts';
 import type { Attachment } from '../../shared/events/index.ts';
 import { numberInRange } from '../../shared/options.ts';
-import { openTransfer } from './open-transfer.ts';
+import { attachmentOpener } from './attachment-opener.ts';
 import { resolveTransferOptions, type DownloadOptions } from './options.ts';
 import { readInOrder } from './read-in-order.ts';
 import { RestartBudget } from './restart.ts';
@@ -30,6 +30,7 @@ export async function downloadBytes(
   }
   const resolved = resolveTransferOptions(options);
   resolved.signal?.throwIfAborted();
+  const openTransfer = await attachmentOpener();
   await using transfer = openTransfer(attachment, options, resolved, resolved.signal);
   const budget = new RestartBudget();
   const rethrow = (error: unknown): never => {
@@ -38,8 +39,9 @@ export async function downloadBytes(
   for (;;) {
     const chunks: Buffer[] = [];
     try {
-      for await (const chunk of readInOrder(transfer, () => {}, rethrow)) chunks.push(Buffer.from(chunk));
-      return Buffer.concat(chunks);
+      for await (const chunk of readInOrder(transfer, () => {}, rethrow)) chunks.push(chunk);
+      const [only] = chunks;
+      return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
     } catch (error) {
       transfer.meter.restarted(budget.spend(error));
     }

@@ -1,15 +1,17 @@
 import type { Readable } from 'node:stream';
 import type { Attachment } from '../../shared/events/index.ts';
 import { inOrderStream } from './in-order-stream.ts';
-import { openTransfer } from './open-transfer.ts';
+import { attachmentOpener } from './attachment-opener.ts';
 import { resolveTransferOptions, type DownloadOptions } from './options.ts';
 
 /**
- * Downloads an attachment as a stream, in order, over one connection; nothing is asked for before it is read.
+ * Downloads an attachment as a stream, in order; nothing is asked for before it is read. Large ones come by parallel
+ * ranges, a window ahead of the reader.
  *
  * **It is verified at its end**: every byte has been handed out by then. If digest or checksum differ, the stream
  * fails with ChecksumMismatchError instead of ending, so act on what you have read only after `end`. There is no
- * beginning again, nor resuming by a later process; for both, download into a file. Memory: 256 KiB and a chunk.
+ * beginning again, nor resuming by a later process; for both, download into a file. Memory: 256 KiB and a chunk
+ * of up to 2 MiB; for large ones `(connections + 3) · 2 MiB`; and three blocks of 512 KiB per connection.
  *
  * @throws {TypeError|RangeError} at once, for bad options; all else that `download` throws, the stream fails with
  * @example
@@ -18,7 +20,7 @@ import { resolveTransferOptions, type DownloadOptions } from './options.ts';
 export function downloadStream(attachment: Attachment, options: DownloadOptions): Readable {
   const resolved = resolveTransferOptions(options);
   return inOrderStream(
-    async (signal) => await Promise.resolve(openTransfer(attachment, options, resolved, signal)),
+    async (signal) => (await attachmentOpener())(attachment, options, resolved, signal),
     options.signal,
   );
 }

@@ -6,8 +6,8 @@ import { resolveTransferOptions, type DownloadTarget, type DownloadUrlOptions } 
 import type { DownloadResult } from './result.ts';
 
 /**
- * Downloads from a bare presigned URL. What the event would say is learned from the store: the size by asking for
- * the first byte, the etag from the first reply; all replies must then be of that object. The URL cannot be
+ * Downloads from a bare presigned URL. What the event would say is learned from the store: the size, unless given, by
+ * asking for the first byte, the etag from the first reply; all replies must then be of that object. The URL cannot be
  * renewed. The URL's origin is not checked: give only URLs that you trust.
  *
  * @throws {UrlExpiredError} when the URL has expired
@@ -26,7 +26,7 @@ export async function downloadUrl(
     async (signal) => {
       const transfer = openBareTransfer(url, options, resolved, signal);
       try {
-        await learnObject(transfer, options.size !== undefined);
+        if (options.size === undefined) await learnObject(transfer);
         return transfer;
       } catch (error) {
         await transfer[Symbol.asyncDispose]();

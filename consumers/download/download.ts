@@ -1,6 +1,6 @@
 import type { Attachment } from '../../shared/events/index.ts';
 import { downloadTo } from './download-to.ts';
-import { openTransfer } from './open-transfer.ts';
+import { attachmentOpener } from './attachment-opener.ts';
 import { resolveTransferOptions, type DownloadOptions, type DownloadTarget } from './options.ts';
 import type { DownloadResult } from './result.ts';
 
@@ -8,10 +8,12 @@ import type { DownloadResult } from './result.ts';
  * Downloads an attachment and verifies every byte.
  *
  * Into a file: parallel ranges, resumable by a later process; the file appears only when verified. Into a
- * writable: one connection, in order; the writable is ended when all is verified, and destroyed otherwise.
+ * writable: in order; the writable is ended when all is verified, and destroyed otherwise.
  *
- * Memory does not depend on the size: about 256 KiB per connection (one socket read, what waits, one chunk)
- * and 512 KiB for the hash; and about 100 bytes per part that an earlier process left.
+ * Memory does not depend on the size. Into a file: three blocks of 512 KiB per connection, out of one pool for the
+ * process that stops at 16 MiB or one block per connection (fast/block-pool.ts); 16 MiB while a slow last part is asked for twice; about 10 MB for
+ * the thread that hashes files from 64 MiB on; and about 100 bytes per part that an earlier process left. Into a
+ * writable: `(connections + 3) · 2 MiB` more.
  *
  * @throws {TypeError|RangeError} for bad options
  * @throws {UnknownStoreError|ForeignUrlError} when the event leads where this process is not configured to go
@@ -34,7 +36,7 @@ export async function download(
   const resolved = resolveTransferOptions(options);
   return await downloadTo(
     target,
-    async (signal) => await Promise.resolve(openTransfer(attachment, options, resolved, signal)),
+    async (signal) => (await attachmentOpener())(attachment, options, resolved, signal),
     options.signal,
   );
 }

@@ -57,9 +57,7 @@ async function* readAll(
     transfer.meter.askedAgain(budget.spend(error));
   };
   try {
-    for await (const chunk of readInOrder(transfer, onResult, askAgain)) {
-      yield Buffer.from(chunk); // a copy: the stream keeps it, the transport may use its own again
-    }
+    yield* readInOrder(transfer, onResult, askAgain);
   } catch (error) {
     throw error instanceof RestartNeeded ? error.error : error;
   } finally {

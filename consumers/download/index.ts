@@ -8,7 +8,7 @@
  *
  * fresh         Nothing has been asked for. A partial file of an earlier process is read back, checked part by
  *               part against its journal, and kept as far as it is right.
- * transferring  Ranges are under way (to-path.ts), or one request in order (read-in-order.ts). Before each request
+ * transferring  Ranges are under way (fetch-missing.ts), or bytes come in order (read-in-order.ts). Before each request
  *               the URL is looked at (url-keeper.ts): near its end it is renewed first. Each reply is judged by one
  *               table (shared/s3-replies.ts); what is not good is an interruption, and recovery.ts says what
  *               follows: a fresh URL, a pause, or the end. read-span.ts then goes on at the very next byte.
@@ -20,11 +20,14 @@
  *
  * Replies that are not of the bytes asked for, and sums that differ, drop everything and begin again, once each.
  */
+export { createTransport, type CreateTransportOptions, type TransportKind } from './auto-transport.ts';
 export { createClockOffset, type ClockOffset } from './clock-offset.ts';
 export { download } from './download.ts';
 export { downloadBytes } from './download-bytes.ts';
 export { downloadStream } from './download-stream.ts';
 export { downloadUrl } from './download-url.ts';
+export { createBlockPool, type BlockPool, type BlockPoolOptions } from './fast/block-pool.ts';
+export { createFastTransport, type FastTransportOptions } from './fast/fast-transport.ts';
 export {
   downloadDefaults,
   type DownloadOptions,
@@ -41,4 +44,4 @@ export {
   type TransportRequest,
   type TransportResponse,
 } from './transport.ts';
-export { createUndiciTransport, type UndiciTransportOptions } from './undici-transport.ts';
+export { createUndiciTransport, type ProxyOptions, type UndiciTransportOptions } from './undici-transport.ts';

@@ -1,26 +1,21 @@
 import { open, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { z } from 'zod';
 import { crc32cFromBase64, crc32cToBase64 } from '../../shared/crc32c.ts';
 import { onDisk } from './on-disk.ts';
 
 /** Version of the journal's format. */
 const JOURNAL_VERSION = 1;
 
-const headerSchema = z.object({
-  version: z.literal(JOURNAL_VERSION),
-  store: z.string(),
-  key: z.string(),
-  versionId: z.string().optional(),
-  etag: z.string().optional(),
-  size: z.int().min(0),
-  digest: z.string().optional(),
-  partSizeBytes: z.int().min(1),
-});
-
-const entrySchema = z.object({ part: z.int().min(0), crc32c: z.string() });
-
 /** Which object, and cut how, the parts of a partial file are of. */
-export type JournalHeader = z.infer<typeof headerSchema>;
+export interface JournalHeader {
+  readonly version: typeof JOURNAL_VERSION;
+  readonly store: string;
+  readonly key: string;
+  readonly versionId?: string | undefined;
+  readonly etag?: string | undefined;
+  readonly size: number;
+  readonly digest?: string | undefined;
+  readonly partSizeBytes: number;
+}
 
 /** What an earlier process wrote down. */
 export interface JournalRecord {
@@ -42,23 +37,41 @@ export function journalHeader(of: Omit<JournalHeader, 'version'>): JournalHeader
 }
 
 /**
- * Reads a journal; undefined if there is none or its header is not one. Lines that are torn or make no sense are
+ * Reads a journal; `none` if there is none, `unreadable` if its header is not one. Lines that are torn or make no sense are
  * passed over: a part too few costs a download of it, nothing else. Memory: in proportion to the parts written.
  * @throws {StorageError}
  */
-export async function readJournal(path: string): Promise<JournalRecord | undefined> {
+export async function readJournal(path: string): Promise<JournalRecord | 'none' | 'unreadable'> {
   const text = await onDisk('read', path, async () => await readFile(path, 'utf8').catch(absent));
-  if (text === undefined) return undefined;
+  if (text === undefined) return 'none';
   const [first = '', ...rest] = text.split('\n');
-  const header = headerSchema.safeParse(parseLine(first));
-  if (!header.success) return undefined;
+  const header = parseLine(first);
+  if (!isHeader(header)) return 'unreadable';
   const parts = new Map<number, number>();
   for (const line of rest) {
-    const entry = entrySchema.safeParse(parseLine(line));
-    const crc = entry.success ? crc32cFromBase64(entry.data.crc32c) : undefined;
-    if (entry.success && crc !== undefined) parts.set(entry.data.part, crc);
+    const entry = parseLine(line);
+    const crc = typeof entry['crc32c'] === 'string' ? crc32cFromBase64(entry['crc32c']) : undefined;
+    if (isCount(entry['part'], 0) && crc !== undefined) parts.set(entry['part'], crc);
   }
-  return { header: header.data, parts };
+  return { header, parts };
+}
+
+function isHeader(line: unknown): line is JournalHeader {
+  const { version, store, key, versionId, etag, size, digest, partSizeBytes } = line as Record<
+    string,
+    unknown
+  >;
+  const texts = [versionId, etag, digest].filter((text) => text !== undefined);
+  return (
+    version === JOURNAL_VERSION &&
+    [store, key, ...texts].every((text) => typeof text === 'string') &&
+    isCount(size, 0) &&
+    isCount(partSizeBytes, 1)
+  );
+}
+
+function isCount(value: unknown, min: number): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= min;
 }
 
 /**
@@ -109,11 +122,13 @@ function line(part: number, crc: number): string {
   return `${JSON.stringify({ part, crc32c: crc32cToBase64(crc) })}\n`;
 }
 
-function parseLine(text: string): unknown {
+/** The fields of a line; none if it is torn or no object. */
+function parseLine(text: string): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(text) as unknown;
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 

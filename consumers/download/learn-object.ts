@@ -8,23 +8,21 @@ import type { Transfer } from './transfer.ts';
  * Learns size, etag and version of a bare URL's object by asking for its first byte; a GET URL is not good for
  * HEAD. An empty object has no first byte: the store's 416 says so.
  *
- * @param sizeKnown true to leave the size as it is and learn the rest
  * @throws {RangeMismatchError} when the store does not tell the size
  * @throws all that a range may throw
  */
-export async function learnObject(transfer: Transfer, sizeKnown: boolean): Promise<void> {
+export async function learnObject(transfer: Transfer): Promise<void> {
   const { identity, urls, signal } = transfer;
   const recovery = new Recovery(transfer);
   for (;;) {
     signal.throwIfAborted();
     const url = await urls.current();
-    const expected = sizeKnown ? identity.sizeBytes : undefined;
-    const answer = await request(transfer, url, { start: 0, end: 1 }, expected);
+    const answer = await request(transfer, url, { start: 0, end: 1 }, undefined);
     if ('response' in answer) {
       const { response } = answer;
       pin(transfer, response);
       await response.discard();
-      identity.sizeBytes = expected ?? totalBytes(response) ?? unknownSize(identity.label);
+      identity.sizeBytes = totalBytes(response) ?? unknownSize(identity.label);
       return;
     }
     const size = sizeOfRefusal(answer);
@@ -32,7 +30,7 @@ export async function learnObject(transfer: Transfer, sizeKnown: boolean): Promi
       await recovery.recover(answer.interruption, 0);
       continue;
     }
-    if (!sizeKnown) identity.sizeBytes = size;
+    identity.sizeBytes = size;
     return;
   }
 }

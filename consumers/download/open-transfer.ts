@@ -3,70 +3,25 @@ import { linkSignals, type LinkedSignal } from '../../shared/cancellation.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { parseDigest } from '../../shared/digest.ts';
 import { DeadlineExceededError } from '../../shared/errors.ts';
-import type { Attachment } from '../../shared/events/index.ts';
 import { MAX_OBJECT_BYTES } from '../../shared/limits.ts';
 import { numberInRange } from '../../shared/options.ts';
 import type { SecretUrl } from '../../shared/secret.ts';
-import { toStores } from '../../shared/stores.ts';
 import { Meter } from './meter.ts';
-import type { DownloadOptions, DownloadUrlOptions, ResolvedTransferOptions } from './options.ts';
+import type { DownloadUrlOptions, ResolvedTransferOptions } from './options.ts';
 import type { ObjectIdentity, Transfer } from './transfer.ts';
-import { createUndiciTransport } from './undici-transport.ts';
-import { createUrlKeeper, keepBareUrl, type UrlKeeper } from './url-keeper.ts';
+import { keepBareUrl } from './bare-url.ts';
+import type { UrlKeeper } from './url-keeper.ts';
 
-/** A transfer, and the end of all it holds: listeners, timers, its own connections. */
+/** A transfer, and the end of all it holds: listeners and timers. */
 export type OpenTransfer = Transfer & AsyncDisposable;
 
 /** Opens a transfer that ends with `signal`. */
 export type Opener = (signal: AbortSignal | undefined) => Promise<OpenTransfer>;
 
 /** What `open` needs beside options. */
-interface Opening {
+export interface Opening {
   readonly identity: ObjectIdentity;
   readonly urls: (meter: Meter, signal: AbortSignal) => UrlKeeper;
-}
-
-/**
- * Gets ready to download an attachment; no request is made yet.
- * @throws {TypeError|RangeError} for bad options
- * @throws {UnknownStoreError} if the store is not configured
- * @throws {ForeignUrlError} if the event's URL leads elsewhere
- */
-export function openTransfer(
-  attachment: Attachment,
-  options: Pick<DownloadOptions, 'stores' | 'urlSource'>,
-  resolved: ResolvedTransferOptions,
-  parent: AbortSignal | undefined,
-): OpenTransfer {
-  const store = toStores(options.stores).get(attachment.store);
-  const { store: storeName, key, versionId, etag, size, digest, checksum } = attachment;
-  const fullCrc = checksum?.algorithm === 'CRC32C' && checksum.type === 'FULL_OBJECT';
-  parseDigest(digest);
-  return open(resolved, parent, {
-    identity: {
-      label: `${storeName}/${key}`,
-      store: storeName,
-      key,
-      sizeBytes: numberInRange('attachment.size', size, { min: 0, max: MAX_OBJECT_BYTES, unit: 'bytes' }),
-      digest,
-      crc32c: fullCrc ? checksum.value : undefined,
-      versionId,
-      etag,
-    },
-    urls: (meter, signal) =>
-      createUrlKeeper({
-        attachment,
-        store,
-        urlSource: options.urlSource,
-        earlyRefetch: resolved.earlyRefetch,
-        maxRefetchesWithoutProgress: resolved.maxRefetchesWithoutProgress,
-        clock: resolved.clock,
-        random: resolved.random,
-        clockOffset: resolved.clockOffset,
-        meter,
-        signal,
-      }),
-  });
 }
 
 /**
@@ -100,7 +55,8 @@ export function openBareTransfer(
   });
 }
 
-function open(
+/** Opens a transfer of this object, with these URLs. */
+export function open(
   options: ResolvedTransferOptions,
   parent: AbortSignal | undefined,
   { identity, urls }: Opening,
@@ -112,20 +68,19 @@ function open(
   try {
     const keeper = urls(meter, link.signal);
     const endDeadline = startDeadline(clock, options.deadlineMs, link, identity);
-    const transport = options.transport ?? createUndiciTransport(options);
     return {
       options,
       clock,
-      transport,
+      transport: options.transport,
       urls: keeper,
       meter,
       identity,
       signal: link.signal,
       startedMs: clock.monotonicMs(),
-      async [Symbol.asyncDispose]() {
+      [Symbol.asyncDispose]() {
         endDeadline();
         link[Symbol.dispose]();
-        if (options.transport === undefined) await transport.close();
+        return Promise.resolve();
       },
     };
   } catch (error) {

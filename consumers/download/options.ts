@@ -5,9 +5,12 @@ import { numberInRange, show } from '../../shared/options.ts';
 import { resolveRetryOptions, type RetryOptions } from '../../shared/retry.ts';
 import type { Stores, StoresOptions } from '../../shared/stores.ts';
 import type { UrlSource } from '../url-source.ts';
+import { isTransportKind, type TransportKind } from './auto-transport.ts';
 import { createClockOffset, type ClockOffset } from './clock-offset.ts';
 import type { DownloadEvent } from './result.ts';
+import { sharedTransport } from './shared-transports.ts';
 import type { Transport } from './transport.ts';
+import type { ProxyOptions } from './undici-transport.ts';
 
 /** Where the bytes go: a file, which can be resumed by a later process, or a stream, which cannot. */
 export type DownloadTarget =
@@ -30,8 +33,10 @@ export interface VerifyOptions {
 
 /** What all downloads take. */
 export interface TransferOptions {
-  /** HTTP. Give one to many downloads, and they share connections. @default - one over undici, closed at the end */
-  readonly transport?: Transport;
+  /** HTTP: which engine of the process, or one of your own (`createTransport`), which you close. @default 'auto' */
+  readonly transport?: TransportKind | Transport;
+  /** Proxies to go through, with undici; not with a transport of your own. @default - none; the environment is not looked at */
+  readonly proxy?: ProxyOptions;
   /** @default - the machine's clock */
   readonly clock?: Clock;
   /** Jitter. @default Math.random */
@@ -42,7 +47,7 @@ export interface TransferOptions {
   readonly signal?: AbortSignal;
   /** Bytes of one range, and what a killed process loses at most per connection. From 1 to 5 GiB. @default 8_388_608 */
   readonly partSizeBytes?: number;
-  /** Ranges under way at once, for a file. From 1 to 32. @default 4 */
+  /** Ranges under way at once. From 1 to 32; about one for each 85 MB/s that shall be reached with S3. @default 8 */
   readonly connections?: number;
   /** Files smaller than this are fetched by one GET without a range, in bytes. @default 16_777_216 */
   readonly singleGetBelowBytes?: number;
@@ -53,7 +58,7 @@ export interface TransferOptions {
    * @throws {TransferStalledError} when the retry budget is used up
    */
   readonly stallTimeoutMs?: number;
-  /** Longest wait for a connection, in milliseconds; only for the transport that the download makes itself. @default 10_000 */
+  /** Longest wait for a connection, in milliseconds; not with a transport of your own. @default 10_000 */
   readonly connectTimeoutMs?: number;
   /**
    * Longest the whole download may take, in milliseconds.
@@ -64,6 +69,23 @@ export interface TransferOptions {
   /** Budget of network retries per range; full again after every byte of progress. */
   readonly retry?: RetryOptions;
   readonly verify?: VerifyOptions;
+  /**
+   * Flush a file and its directory before it counts as there. Without, it may be lost in a power cut.
+   * @default true
+   */
+  readonly durable?: boolean;
+  /**
+   * Slowest pace of a connection that is tolerated, in bytes per second over ten seconds of waiting for bytes. The
+   * request is then repeated from the byte reached, as after a stall. From 0 to 1 GiB/s.
+   * @default 0, no limit
+   */
+  readonly minBytesPerSecond?: number;
+  /**
+   * Ask once more for the rest of a part that is much slower than the others, when nothing else is left to ask for;
+   * whichever comes first counts. For a file. Takes up to 16 MiB more memory while it lasts.
+   * @default true
+   */
+  readonly hedge?: boolean;
   /** What is known of the stores' clock; share one between downloads. @default - a new one */
   readonly clockOffset?: ClockOffset;
   /** Hears what happens. What it throws is logged and ignored. */
@@ -94,7 +116,8 @@ export interface DownloadUrlOptions extends TransferOptions {
 
 export const downloadDefaults = {
   partSizeBytes: 8 * 1024 ** 2,
-  connections: 4,
+  connections: 8,
+  transport: 'auto',
   singleGetBelowBytes: 16 * 1024 ** 2,
   earlyRefetch: true,
   stallTimeoutMs: 30_000,
@@ -102,11 +125,14 @@ export const downloadDefaults = {
   deadlineMs: undefined,
   maxRefetchesWithoutProgress: 3,
   verify: { sha256: true, crc32c: true },
+  durable: true,
+  minBytesPerSecond: 0,
+  hedge: true,
 } as const;
 
 /** Options with every default filled in. */
 export interface ResolvedTransferOptions {
-  readonly transport: Transport | undefined;
+  readonly transport: Transport;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -119,6 +145,9 @@ export interface ResolvedTransferOptions {
   readonly deadlineMs: number | undefined;
   readonly retry: Required<RetryOptions>;
   readonly verify: Required<VerifyOptions>;
+  readonly durable: boolean;
+  readonly minBytesPerSecond: number;
+  readonly hedge: boolean;
   readonly clockOffset: ClockOffset;
   readonly onEvent: ((event: DownloadEvent) => void) | undefined;
   readonly earlyRefetch: boolean;
@@ -136,12 +165,17 @@ export function resolveTransferOptions(
   options: TransferOptions & Pick<DownloadOptions, 'earlyRefetch' | 'maxRefetchesWithoutProgress'>,
 ): ResolvedTransferOptions {
   const d = downloadDefaults;
-  const deadlineMs = options.deadlineMs;
+  const { deadlineMs } = options;
+  const connectTimeoutMs = numberInRange(
+    'connectTimeoutMs',
+    options.connectTimeoutMs ?? d.connectTimeoutMs,
+    TIMEOUT,
+  );
   return {
-    transport: options.transport,
+    transport: transportOf(options, connectTimeoutMs),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
-    logger: redactingLogger(options.logger ?? silentLogger),
+    logger: options.logger === undefined ? silentLogger : redactingLogger(options.logger),
     signal: options.signal,
     partSizeBytes: numberInRange('partSizeBytes', options.partSizeBytes ?? d.partSizeBytes, {
       min: 1,
@@ -155,11 +189,7 @@ export function resolveTransferOptions(
       { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' },
     ),
     stallTimeoutMs: numberInRange('stallTimeoutMs', options.stallTimeoutMs ?? d.stallTimeoutMs, TIMEOUT),
-    connectTimeoutMs: numberInRange(
-      'connectTimeoutMs',
-      options.connectTimeoutMs ?? d.connectTimeoutMs,
-      TIMEOUT,
-    ),
+    connectTimeoutMs,
     deadlineMs:
       deadlineMs === undefined
         ? undefined
@@ -169,6 +199,13 @@ export function resolveTransferOptions(
       sha256: flag('verify.sha256', options.verify?.sha256 ?? d.verify.sha256),
       crc32c: flag('verify.crc32c', options.verify?.crc32c ?? d.verify.crc32c),
     },
+    durable: flag('durable', options.durable ?? d.durable),
+    minBytesPerSecond: numberInRange('minBytesPerSecond', options.minBytesPerSecond ?? d.minBytesPerSecond, {
+      min: 0,
+      max: 1024 ** 3,
+      unit: 'bytes/s',
+    }),
+    hedge: flag('hedge', options.hedge ?? d.hedge),
     clockOffset: options.clockOffset ?? createClockOffset(),
     onEvent: options.onEvent,
     earlyRefetch: flag('earlyRefetch', options.earlyRefetch ?? d.earlyRefetch),
@@ -178,6 +215,17 @@ export function resolveTransferOptions(
       { min: 1, max: 100 },
     ),
   };
+}
+
+function transportOf(
+  { transport = downloadDefaults.transport, proxy }: TransferOptions,
+  timeoutMs: number,
+): Transport {
+  if (isTransportKind(transport)) return sharedTransport(transport, timeoutMs, proxy);
+  if (typeof transport === 'object' && typeof transport?.get === 'function') return transport;
+  throw new TypeError(
+    `transport: got ${show(transport)}, expected "auto", "fast", "undici" or an object with get and close`,
+  );
 }
 
 function flag(field: string, value: unknown): boolean {

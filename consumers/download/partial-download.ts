@@ -8,7 +8,7 @@ import {
   type Journal,
   type JournalHeader,
 } from './journal.ts';
-import { crcOfSpan, openPartialFile, type PartialFile } from './partial-file.ts';
+import { crcOfSpan, openPartialFile, SYNC_BELOW_BYTES, type PartialFile } from './partial-file.ts';
 import type { Transfer } from './transfer.ts';
 import { Verifier } from './verifier.ts';
 
@@ -28,9 +28,14 @@ export class PartialDownload {
   readonly #taken = new Map<number, number>();
   #beginning: Promise<void> | undefined;
   #journal: Journal | undefined;
+  #journalIsThere = false;
 
   static async open(transfer: Transfer, partialPath: string): Promise<PartialDownload> {
-    return new PartialDownload(transfer, await openPartialFile(partialPath), `${partialPath}.journal`);
+    return new PartialDownload(
+      transfer,
+      await openPartialFile(partialPath, transfer.identity.sizeBytes),
+      `${partialPath}.journal`,
+    );
   }
 
   private constructor(transfer: Transfer, file: PartialFile, journalPath: string) {
@@ -40,6 +45,7 @@ export class PartialDownload {
       this.plan,
       async (buffer, position) => await file.read(buffer, position),
       options.verify.sha256,
+      file.fd,
     );
     this.#transfer = transfer;
     this.#file = file;
@@ -51,11 +57,13 @@ export class PartialDownload {
     return this.#taken.has(part);
   }
 
-  /** Reads back what the journal names. The same read feeds the hash; parts that differ are fetched again. */
+  /** Reads back what the journal names. The same read feeds the hash of a small file; parts that differ are fetched again. */
   async takeOver(): Promise<void> {
     const { identity, signal, meter } = this.#transfer;
     const record = await readJournal(this.#journalPath);
-    if (record === undefined || !isSameObject(record.header, this.#header())) {
+    if (record === 'none') return;
+    this.#journalIsThere = true;
+    if (record === 'unreadable' || !isSameObject(record.header, this.#header())) {
       await removeFile(this.#journalPath);
       return;
     }
@@ -84,6 +92,9 @@ export class PartialDownload {
 
   async #begin(): Promise<void> {
     await this.#file.resize(this.plan.sizeBytes);
+    // What a small file loses when its process is killed is fetched again sooner than a journal is written.
+    if (this.plan.sizeBytes < SYNC_BELOW_BYTES) return;
+    this.#journalIsThere = true;
     this.#journal = await startJournal(this.#journalPath, this.#header(), this.#taken);
   }
 
@@ -100,9 +111,9 @@ export class PartialDownload {
 
   /** Gives the file its final name. */
   async finish(path: string): Promise<void> {
-    await this.#file.finish(path);
+    await this.#file.finish(path, this.#transfer.options.durable);
     await this.#journal?.close();
-    await removeFile(this.#journalPath);
+    if (this.#journalIsThere) await removeFile(this.#journalPath);
   }
 
   /** Lets go of the files and leaves them for a later attempt. */
@@ -115,7 +126,7 @@ export class PartialDownload {
   /** Lets go of the files and removes them. */
   async remove(): Promise<void> {
     await this.close();
-    await removeFile(this.#journalPath);
+    if (this.#journalIsThere) await removeFile(this.#journalPath);
     await this.#file.remove();
   }
 

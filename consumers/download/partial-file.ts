@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32c } from '../../shared/crc32c.ts';
@@ -8,8 +8,13 @@ import { errnoCode, onDisk } from './on-disk.ts';
 
 const READ_BYTES = 256 * 1024;
 
+/** Files below this are written on this thread: the way to another one takes longer than the write. In bytes. */
+export const SYNC_BELOW_BYTES = 256 * 1024;
+
 /** The file in which a download collects its bytes, at any position. Every method throws {StorageError}. */
 export interface PartialFile {
+  /** For reading elsewhere, until it is closed. */
+  readonly fd: number;
   /** Writes all of `chunk`. */
   write(chunk: Uint8Array, position: number): Promise<void>;
   /** Reads up to `buffer.length` bytes; 0 at the end. */
@@ -18,20 +23,25 @@ export interface PartialFile {
   resize(sizeBytes: number): Promise<void>;
   /** Throws away all bytes. */
   clear(): Promise<void>;
-  /** Flushes it, gives it its final name, and flushes the directory. It is closed then. */
-  finish(path: string): Promise<void>;
+  /** Flushes it, gives it its final name, and flushes the directory; `durable` false: no flushing. It is closed then. */
+  finish(path: string, durable: boolean): Promise<void>;
   close(): Promise<void>;
   /** Closes and removes it. */
   remove(): Promise<void>;
 }
 
-/** Opens the partial file; its directory and itself are made if need be. @throws {StorageError} */
-export async function openPartialFile(path: string): Promise<PartialFile> {
+/**
+ * Opens the partial file; it is made if need be, its directory is there.
+ * @param sizeBytes that the file will have
+ * @throws {StorageError}
+ */
+export async function openPartialFile(path: string, sizeBytes: number): Promise<PartialFile> {
   const handle = await onDisk('open', path, async () => {
-    await mkdir(dirname(path), { recursive: true });
     return await open(path, constants.O_RDWR | constants.O_CREAT);
   });
+  const writeAll = sizeBytes < SYNC_BELOW_BYTES ? writeHere : writeInPool;
   return {
+    fd: handle.fd,
     write: async (chunk, position) =>
       await onDisk('write', path, async () => await writeAll(handle, chunk, position)),
     read: async (buffer, position) =>
@@ -43,14 +53,11 @@ export async function openPartialFile(path: string): Promise<PartialFile> {
     resize: async (sizeBytes) => await onDisk('resize', path, async () => await handle.truncate(sizeBytes)),
     clear: async () => await onDisk('resize', path, async () => await handle.truncate(0)),
     close: async () => await handle.close(),
-    async finish(target) {
-      await onDisk('flush', path, async () => await handle.sync());
+    async finish(target, durable) {
+      if (durable) await onDisk('flush', path, async () => await handle.sync());
       await handle.close();
-      await onDisk('rename', target, async () => {
-        await mkdir(dirname(target), { recursive: true });
-        await rename(path, target);
-      });
-      await onDisk('flush', dirname(target), async () => await syncDirectory(dirname(target)));
+      await onDisk('rename', target, async () => await renameInto(path, target));
+      if (durable) await onDisk('flush', dirname(target), async () => await syncDirectory(dirname(target)));
     },
     async remove() {
       await handle.close();
@@ -78,7 +85,25 @@ export async function crcOfSpan(
   return crc;
 }
 
-async function writeAll(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+/** The target may be in another directory than the partial file, which may not be there yet. */
+async function renameInto(path: string, target: string): Promise<void> {
+  try {
+    await rename(path, target);
+  } catch (error) {
+    if (errnoCode(error) !== 'ENOENT') throw error;
+    await mkdir(dirname(target), { recursive: true });
+    await rename(path, target);
+  }
+}
+
+async function writeHere(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < chunk.length;) {
+    done += writeSync(handle.fd, chunk, done, chunk.length - done, position + done);
+  }
+  await Promise.resolve();
+}
+
+async function writeInPool(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < chunk.length;) {
     const { bytesWritten } = await handle.write(chunk, done, chunk.length - done, position + done);
     done += bytesWritten;

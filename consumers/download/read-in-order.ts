@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
 import { crc32c } from '../../shared/crc32c.ts';
 import { formatDigest } from '../../shared/digest.ts';
+import type { Span } from '../../shared/part-plan.ts';
+import { readAhead } from './read-ahead.ts';
 import { readSpan } from './read-span.ts';
 import type { DownloadResult } from './result.ts';
 import type { Transfer } from './transfer.ts';
 import { checkSums, toResult } from './verify.ts';
 
 /**
- * All bytes in order over one connection, verified at the end: the last chunk has been handed out by then, and
- * what follows is either the end or an error. Chunks are valid until the next one is asked for.
- * Memory: one chunk.
+ * All bytes in order, verified at the end: the last chunk has been handed out by then, and what follows is either the
+ * end or an error. Small objects come over one connection, others by parallel ranges (read-ahead.ts). Chunks are the
+ * caller's own.
+ * Memory: one chunk, or what read-ahead.ts says.
  *
  * @param onResult told the result just before the end
  * @param onWrongRange asked when the store sends other bytes than asked for; goes on from the byte reached if it
@@ -20,18 +23,14 @@ export async function* readInOrder(
   transfer: Transfer,
   onResult: (result: DownloadResult) => void,
   onWrongRange: (error: unknown) => void,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<Buffer, void, undefined> {
   const { identity, options, meter } = transfer;
   const hash = options.verify.sha256 ? createHash('sha256') : undefined;
   let [at, crc, complete] = [0, 0, false];
   meter.emit({ kind: 'started', sizeBytes: identity.sizeBytes });
   while (!complete) {
     try {
-      for await (const chunk of readSpan(
-        transfer,
-        { start: at, end: identity.sizeBytes },
-        { plain: at === 0 },
-      )) {
+      for await (const chunk of chunksFrom(transfer, at)) {
         hash?.update(chunk);
         crc = crc32c(chunk, crc);
         at += chunk.length;
@@ -45,4 +44,16 @@ export async function* readInOrder(
   meter.emit({ kind: 'verifying' });
   const sums = { digest: hash === undefined ? undefined : formatDigest(hash.digest()), crc32c: crc };
   onResult(toResult(transfer, sums, checkSums(transfer, sums)));
+}
+
+/** What is left from byte `at` on. */
+function chunksFrom(transfer: Transfer, at: number): AsyncIterable<Buffer> {
+  const { identity, options } = transfer;
+  const span = { start: at, end: identity.sizeBytes };
+  const parallel = options.connections > 1 && identity.sizeBytes >= options.singleGetBelowBytes;
+  return parallel && at < span.end ? readAhead(transfer, span) : readCopies(transfer, span);
+}
+
+async function* readCopies(transfer: Transfer, span: Span): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of readSpan(transfer, span, { plain: span.start === 0 })) yield Buffer.from(chunk);
 }

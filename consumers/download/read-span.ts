@@ -2,6 +2,7 @@ import type { Span } from '../../shared/part-plan.ts';
 import { readErrorBody } from '../../shared/s3-error-body.ts';
 import { classifyReply, ifMatchValue, type ReplyVerdict } from '../../shared/s3-replies.ts';
 import { storeNowMs } from './clock-offset.ts';
+import { atLeast } from './pace.ts';
 import { Recovery, type Interruption } from './recovery.ts';
 import type { ResumeReason } from './result.ts';
 import type { Transfer } from './transfer.ts';
@@ -14,6 +15,8 @@ export interface ReadSpanOptions {
   readonly plain: boolean;
   /** Called when a good reply has come, before its first byte is handed out. */
   readonly onGoodReply?: (() => Promise<void>) | undefined;
+  /** False for bytes that are fetched a second time: they are no progress. @default true */
+  readonly counts?: boolean;
 }
 
 /** Progress of one span. */
@@ -50,7 +53,7 @@ export async function* readSpan(
     if (response !== undefined) {
       if (resuming !== undefined && lane.at > 0) transfer.meter.resumed(lane.at, resuming);
       resuming = undefined;
-      yield* readBody(transfer, response, lane, url, options.onGoodReply);
+      yield* readBody(transfer, response, lane, url, options);
     }
     const { interruption } = lane;
     if (
@@ -110,6 +113,7 @@ export async function request(
       },
       signal,
       stallTimeoutMs: options.stallTimeoutMs,
+      logger: options.logger,
     });
   } catch (error) {
     return { interruption: failure(transfer, error), headers: {} };
@@ -154,12 +158,16 @@ async function* readBody(
   response: TransportResponse,
   lane: Lane,
   url: HeldUrl,
-  onGoodReply: ReadSpanOptions['onGoodReply'],
+  { onGoodReply, counts = true }: ReadSpanOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { meter, identity } = transfer;
   try {
     await onGoodReply?.();
-    for await (const chunk of response.body) {
+    const { minBytesPerSecond } = transfer.options;
+    const { body } = response;
+    for await (const chunk of minBytesPerSecond === 0
+      ? body
+      : atLeast(minBytesPerSecond, body, transfer.clock)) {
       meter.fetchedBytes += chunk.length;
       if (chunk.length > lane.span.end - lane.at) {
         lane.interruption = { kind: 'reply', verdict: tooLong(response, lane), url };
@@ -167,7 +175,7 @@ async function* readBody(
       }
       if (chunk.length === 0) continue;
       lane.at += chunk.length;
-      meter.received(chunk.length, identity.sizeBytes);
+      if (counts) meter.received(chunk.length, identity.sizeBytes);
       yield chunk;
     }
     const missing = lane.span.end - lane.at;

@@ -1,3 +1,5 @@
+import type { Logger } from '../../shared/logger.ts';
+
 /** A GET that a transport shall make. */
 export interface TransportRequest {
   /** The presigned URL, revealed. Its path and query go out byte for byte; nothing is resolved or added. */
@@ -8,6 +10,8 @@ export interface TransportRequest {
   readonly signal: AbortSignal;
   /** Longest wait for the head, and longest silence between two chunks that are waited for, in milliseconds. */
   readonly stallTimeoutMs: number;
+  /** Hears, at level debug, which way the transport takes. */
+  readonly logger?: Logger | undefined;
 }
 
 /** An answer whose head has arrived. */
@@ -36,8 +40,11 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** Why a request or a body failed below HTTP. */
-export type TransportFailure = 'connect' | 'stall' | 'broken';
+/**
+ * Why a request or a body failed below HTTP. `unsupported`: the answer is one that this transport does not read;
+ * another transport may.
+ */
+export type TransportFailure = 'connect' | 'stall' | 'broken' | 'unsupported';
 
 /** The connection failed; the same request may succeed later. Never leaves a download: it is retried or mapped. */
 export class TransportError extends Error {

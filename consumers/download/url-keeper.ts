@@ -7,7 +7,7 @@ import type { SecretUrl } from '../../shared/secret.ts';
 import { checkAccessUrl, type Store } from '../../shared/stores.ts';
 import type { FreshUrl, UrlSource } from '../url-source.ts';
 import { learnServerTime, storeNowMs, type ClockOffset } from './clock-offset.ts';
-import { presignedLife, refetchDueMs, type UrlLife } from './expiry.ts';
+import { refetchDueMs, type UrlLife } from './expiry.ts';
 import type { Meter } from './meter.ts';
 import type { RefetchReason } from './result.ts';
 
@@ -137,18 +137,6 @@ export function createUrlKeeper(options: UrlKeeperOptions): UrlKeeper {
       if (held !== undefined && held.generation !== stale.generation) return held;
       return await refetch(reason);
     },
-  };
-}
-
-/** A keeper of one bare URL, which cannot be renewed. */
-export function keepBareUrl(url: SecretUrl): UrlKeeper {
-  const life = presignedLife(url.reveal());
-  const held: HeldUrl = { generation: 0, url, headers: {}, life };
-  return {
-    canRefetch: false,
-    current: () => Promise.resolve(held),
-    replace: () =>
-      Promise.reject(new UrlExpiredError(`GET ${String(url)}: the URL has expired, and is all there is`)),
   };
 }
 

@@ -4,7 +4,7 @@ import { UploadError } from '../../shared/errors.ts';
 import type { SourceReader, UploadSource } from './source.ts';
 
 /**
- * A file. It is read once through one handle, so that a rename under the same name does no harm; a write to it
+ * A file. It is read through one handle, so that a rename under the same name does no harm; a write to it
  * while it is read is found by size and modification time.
  * @param sizeBytes as the caller saw it before; the size at opening counts
  */
@@ -39,6 +39,9 @@ function fileReader(path: string, file: FileHandle, opened: BigIntStats): Source
       const { bytesRead } = await file.read(into, 0, into.length, position);
       position += bytesRead;
       return bytesRead;
+    },
+    async readAt(at, into) {
+      return (await file.read(into, 0, into.length, at)).bytesRead;
     },
     async verify() {
       const now = await file.stat({ bigint: true });

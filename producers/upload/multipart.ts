@@ -3,16 +3,18 @@ import { crc32cToBase64 } from '../../shared/crc32c.ts';
 import { linkSignals } from '../../shared/cancellation.ts';
 import { withGrace } from '../grace.ts';
 import type { Part, PartStream } from './part-stream.ts';
+import { findOpen, isHeld } from './resume.ts';
 import { requesting, type SettledObject, type UploadRun } from './run.ts';
+import { sendPart } from './send-part.ts';
 import { accept, settle } from './settle.ts';
-import { transportFailure, type MultipartUpload, type UploadedPart } from './transport.ts';
+import { transportFailure, type ListedPart, type MultipartUpload, type UploadedPart } from './transport.ts';
 
 /** Longest wait for a request that cleans up, in milliseconds; a lifecycle rule removes what it misses. */
 const ABORT_TIMEOUT_MS = 10_000;
 
 /**
  * Uploads a payload in parts, several at a time, and completes it write-once with a checksum of the whole that
- * S3 verifies. A failed or aborted upload is taken back.
+ * S3 verifies. A failed or aborted upload is taken back, unless it is to be resumed.
  * @param first the part that was read already
  * @throws {UploadConflictError} if other bytes stand at the key
  */
@@ -20,49 +22,62 @@ export async function putParts(
   run: UploadRun,
   first: Part,
   parts: PartStream,
-): Promise<{ stored: SettledObject; parts: number }> {
+): Promise<{ stored: SettledObject; parts: number; resumedParts: number }> {
+  const open = await findOpen(run);
+  const upload = open?.upload ?? (await create(run));
+  let leave = false;
+  try {
+    run.signal.throwIfAborted();
+    const sent = await sendParts(run, upload, open?.listed ?? new Map(), first, parts);
+    const outcome = await complete(run, upload, sent.parts, parts);
+    leave = outcome.completed;
+    return { stored: outcome.stored, parts: sent.parts.length, resumedParts: sent.resumed };
+  } catch (error) {
+    leave = run.options.resume && (run.signal.aborted || transportFailure(error) === 'transient');
+    throw error;
+  } finally {
+    if (!leave) await takeBack(run, upload);
+  }
+}
+
+async function create(run: UploadRun): Promise<MultipartUpload> {
   const { transport, target } = run;
   // With grace: an abort must not lose the uploadId that it has to take back.
-  const create = async () =>
+  const ask = async () =>
     await withGrace(
       run.signal,
       ABORT_TIMEOUT_MS,
       async (signal) => await transport.createMultipart(target, signal),
     );
-  const uploadId = await requesting(run, 'CreateMultipartUpload', create);
-  const upload: MultipartUpload = { bucket: target.bucket, key: target.key, uploadId };
-  let completed = false;
-  try {
-    run.signal.throwIfAborted();
-    const uploaded = await sendParts(run, upload, first, parts);
-    const outcome = await complete(run, upload, uploaded, parts);
-    completed = outcome.completed;
-    return { stored: outcome.stored, parts: uploaded.length };
-  } finally {
-    if (!completed) await takeBack(run, upload);
-  }
+  const uploadId = await requesting(run, 'CreateMultipartUpload', ask);
+  return { bucket: target.bucket, key: target.key, uploadId };
 }
 
-/** Reads and sends; at most `concurrency` parts are under way, and one is being read. */
+/** Reads and sends what S3 does not hold; at most `concurrency` parts are under way, and one is being read. */
 async function sendParts(
   run: UploadRun,
   upload: MultipartUpload,
+  listed: ReadonlyMap<number, ListedPart>,
   first: Part,
   parts: PartStream,
-): Promise<UploadedPart[]> {
+): Promise<{ parts: UploadedPart[]; resumed: number }> {
   using link = linkSignals([run.signal]);
   setMaxListeners(0, link.signal); // one per part under way, each taken away at its end
   const inFlight = new Set<Promise<void>>();
   const uploaded: UploadedPart[] = [];
   let failure: { readonly error: unknown } | undefined;
   let uploadedBytes = 0;
+  let resumed = 0;
 
+  const done = (part: Part, held: UploadedPart): void => {
+    uploaded.push({ partNumber: held.partNumber, etag: held.etag, crc32c: held.crc32c });
+    uploadedBytes += part.body.length;
+    parts.release(part);
+    run.onProgress(uploadedBytes);
+  };
   const send = async (part: Part): Promise<void> => {
     try {
-      uploaded.push(await sendPart({ ...run, signal: link.signal }, upload, part));
-      uploadedBytes += part.body.length;
-      parts.release(part);
-      run.onProgress(uploadedBytes);
+      done(part, await sendPart({ ...run, signal: link.signal }, upload, part));
     } catch (error) {
       failure ??= { error };
       link.abort(error);
@@ -71,7 +86,13 @@ async function sendParts(
 
   try {
     for (let part: Part | undefined = first; part !== undefined; part = await parts.next(link.signal)) {
-      while (inFlight.size >= slots(run, parts.partSizeBytes(part.partNumber))) await Promise.race(inFlight);
+      const held = listed.get(part.partNumber);
+      if (isHeld(part, held)) {
+        resumed += 1;
+        done(part, held);
+        continue;
+      }
+      while (inFlight.size >= slots(run, part)) await Promise.race(inFlight);
       link.signal.throwIfAborted();
       const sending: Promise<void> = send(part).finally(() => inFlight.delete(sending));
       inFlight.add(sending);
@@ -84,22 +105,19 @@ async function sendParts(
   }
   run.signal.throwIfAborted();
   if (failure !== undefined) throw failure.error;
-  return uploaded.sort((a, b) => a.partNumber - b.partNumber);
+  return { parts: uploaded.sort((a, b) => a.partNumber - b.partNumber), resumed };
 }
 
-/** Parts that grew take more memory each, so fewer of them are under way: one at least, with one being read. */
-function slots({ options }: UploadRun, partSizeBytes: number): number {
-  const budgetBytes = (options.concurrency + 1) * options.partSizeBytes;
-  return Math.max(1, Math.min(options.concurrency, Math.floor(budgetBytes / partSizeBytes) - 1));
-}
-
-async function sendPart(run: UploadRun, upload: MultipartUpload, part: Part): Promise<UploadedPart> {
-  const { partNumber, body } = part;
-  const crc32c = crc32cToBase64(part.crc);
-  const request = { ...upload, partNumber, body, crc32c };
-  const put = async () => await run.transport.uploadPart(request, run.signal);
-  const etag = await requesting(run, `UploadPart ${partNumber}`, put);
-  return { partNumber, etag, crc32c };
+/**
+ * Parts that grew take more memory each, so fewer of them are under way: one at least, with one being read. Those
+ * that are not in memory need no such care.
+ */
+function slots({ options }: UploadRun, { body }: Part): number {
+  const { concurrency, partSizeBytes } = options;
+  if (!Buffer.isBuffer(body)) return concurrency;
+  const budgetBytes = (concurrency + 1) * partSizeBytes;
+  const partBytes = Math.max(partSizeBytes, body.length);
+  return Math.max(1, Math.min(concurrency, Math.floor(budgetBytes / partBytes) - 1));
 }
 
 async function complete(

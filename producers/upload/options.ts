@@ -14,7 +14,7 @@ export const MAX_BUFFERED_PART_BYTES = Math.min(MAX_PART_BYTES, 1024 ** 3);
 export interface UploadOptions {
   /**
    * Size of a part, in bytes; grows by itself where 10,000 parts would not suffice. From 5 MiB to 1 GiB.
-   * @default 8_388_608 (8 MiB)
+   * @default 6_291_456 (6 MiB)
    */
   readonly partSizeBytes?: number;
   /**
@@ -24,14 +24,15 @@ export interface UploadOptions {
    */
   readonly multipartThresholdBytes?: number;
   /**
-   * Parts under way at a time, 1 to 64. Memory: `(concurrency + 1) · partSizeBytes`.
+   * Parts under way at a time, 1 to 64. Memory: `(concurrency + 1) · partSizeBytes`; a file that would take more than
+   * 40 MiB so is read twice instead, 2 MiB per part under way.
    * @default 4
    */
   readonly concurrency?: number;
   /** Attempts per request (each part has its own). @default 8 attempts, full jitter from 200 ms to 20 s */
   readonly retry?: RetryOptions;
   /**
-   * Longest one request may take, in milliseconds; the attempt then counts as failed. 8 MiB in 5 minutes are 28 kB/s.
+   * Longest one request may take, in milliseconds; the attempt then counts as failed. 6 MiB in 5 minutes are 21 kB/s.
    * @default 300_000
    */
   readonly attemptTimeoutMs?: number;
@@ -41,15 +42,36 @@ export interface UploadOptions {
    * @default false
    */
   readonly signPayload?: boolean;
+  /**
+   * How the bytes travel. `fast`: over plain sockets, signed by Waybill. `sdk`: by the AWS SDK. `auto`: `fast`,
+   * unless an S3 client is given or the store's address takes the SDK.
+   * @default 'auto'
+   */
+  readonly transport?: UploadTransportKind;
+  /**
+   * Go on with a multipart upload of the same key that was left open, by a process that died, say; and leave one
+   * open when the signal aborts or the retries are used up, instead of taking it back. Parts that S3 holds are kept
+   * if the payload's own bytes, read again, have their CRC32C. Takes `s3:ListBucketMultipartUploads` and
+   * `s3:ListMultipartUploadParts`, and a lifecycle rule for uploads that nobody comes back to.
+   * @default false
+   */
+  readonly resume?: boolean;
 }
 
+/** See `UploadOptions.transport`. */
+export type UploadTransportKind = 'auto' | 'fast' | 'sdk';
+
+const TRANSPORTS: readonly string[] = ['auto', 'fast', 'sdk'] satisfies UploadTransportKind[];
+
 export const uploadDefaults = {
-  partSizeBytes: 8 * MIB,
+  partSizeBytes: 6 * MIB,
   multipartThresholdBytes: 16 * MIB,
   concurrency: 4,
   retry: retryDefaults,
   attemptTimeoutMs: 300_000,
   signPayload: false,
+  transport: 'auto',
+  resume: false,
 } as const satisfies Required<UploadOptions>;
 
 /** Upload options with every default filled in. */
@@ -65,8 +87,12 @@ export function resolveUploadOptions(options: UploadOptions = {}): ResolvedUploa
   const merged = { ...uploadDefaults, ...options };
   const bytes = (field: 'partSizeBytes' | 'multipartThresholdBytes', min: number): number =>
     numberInRange(`upload.${field}`, merged[field], { min, max: MAX_BUFFERED_PART_BYTES, unit: 'bytes' });
-  if (typeof merged.signPayload !== 'boolean')
-    throw new TypeError(`upload.signPayload: got ${show(merged.signPayload)}, expected true or false`);
+  for (const field of ['signPayload', 'resume'] as const) {
+    if (typeof merged[field] !== 'boolean')
+      throw new TypeError(`upload.${field}: got ${show(merged[field])}, expected true or false`);
+  }
+  if (!TRANSPORTS.includes(merged.transport))
+    throw new TypeError(`upload.transport: got ${show(merged.transport)}, expected auto, fast or sdk`);
   return {
     partSizeBytes: bytes('partSizeBytes', MIN_PART_BYTES),
     multipartThresholdBytes: bytes('multipartThresholdBytes', 1),
@@ -78,5 +104,7 @@ export function resolveUploadOptions(options: UploadOptions = {}): ResolvedUploa
       unit: 'ms',
     }),
     signPayload: merged.signPayload,
+    transport: merged.transport,
+    resume: merged.resume,
   };
 }

@@ -8,6 +8,11 @@ export interface SourceReader extends AsyncDisposable {
    */
   read(into: Buffer, signal: AbortSignal): Promise<number>;
   /**
+   * Fills the beginning of `into` with the bytes from `position` on, and returns how many it wrote. Does not move
+   * `read`. @default - the bytes can be read once only
+   */
+  readAt?(position: number, into: Buffer): Promise<number>;
+  /**
    * Called after the last byte.
    * @throws {UploadError} if the payload changed while it was read
    */

@@ -1,3 +1,5 @@
+import type { FileSpan } from './span.ts';
+
 /** Where an object goes. */
 export interface ObjectAddress {
   readonly bucket: string;
@@ -40,11 +42,18 @@ export interface UploadPartRequest extends MultipartUpload {
   readonly crc32c: string;
 }
 
+export type UploadSpanRequest = Omit<UploadPartRequest, 'body'> & { readonly body: FileSpan };
+
 export interface UploadedPart {
   readonly partNumber: number;
   readonly etag: string;
   /** Base64. */
   readonly crc32c: string;
+}
+
+/** A part that S3 holds. */
+export interface ListedPart extends UploadedPart {
+  readonly sizeBytes: number;
 }
 
 export interface CompleteRequest extends MultipartUpload {
@@ -53,6 +62,14 @@ export interface CompleteRequest extends MultipartUpload {
   /** CRC32C of the whole object, Base64; S3 compares it with its own. */
   readonly crc32c: string;
   readonly sizeBytes: number;
+}
+
+/** The multipart uploads that are open. Throws like the methods of {@link UploadTransport}. */
+export interface OpenUploads {
+  /** The latest of this very key that has a full-object CRC32C; undefined when there is none. */
+  find(address: ObjectAddress, signal?: AbortSignal): Promise<string | undefined>;
+  /** All parts that it holds, those whose CRC32C S3 does not tell left out. */
+  parts(upload: MultipartUpload, signal?: AbortSignal): Promise<readonly ListedPart[]>;
 }
 
 /**
@@ -67,10 +84,19 @@ export interface UploadTransport {
   createMultipart(target: UploadTarget, signal?: AbortSignal): Promise<string>;
   /** Returns the part's etag. */
   uploadPart(request: UploadPartRequest, signal?: AbortSignal): Promise<string>;
+  /**
+   * The same for a part that is not in memory. Not with signed payloads: their hash comes before the body.
+   * @default - parts have to be in memory
+   */
+  uploadSpan?(request: UploadSpanRequest, signal?: AbortSignal): Promise<string>;
   complete(request: CompleteRequest, signal?: AbortSignal): Promise<StoredObject>;
   abort(upload: MultipartUpload, signal?: AbortSignal): Promise<void>;
   /** The current version of an object, undefined when there is none. */
   head(address: ObjectAddress, signal?: AbortSignal): Promise<HeadResult | undefined>;
+  /** What an upload that resumes asks besides. @default - uploads cannot be resumed */
+  readonly open?: OpenUploads;
+  /** Lets go of connections that it keeps. @default - there are none */
+  close?(): void;
 }
 
 /**

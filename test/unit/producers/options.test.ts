@@ -20,7 +20,7 @@ describe('resolvePublisherOptions', () => {
       region: 'eu-central-1',
       store: { name: 'main' },
       retry: { maxAttempts: 8 },
-      upload: { partSizeBytes: 8_388_608, concurrency: 4, signPayload: false },
+      upload: { partSizeBytes: 6_291_456, concurrency: 4, signPayload: false },
     });
   });
 

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { FreshUrl, UrlSource } from '../../../../consumers/url-source.ts';
-import type { DownloadEvent, DownloadOptions } from '../../../../consumers/download/index.ts';
+import type { DownloadEvent, DownloadOptions, TransportKind } from '../../../../consumers/download/index.ts';
 import { startLocal, type FaultSwitch, type LocalStack } from '../../../../local/index.ts';
 import type { Clock } from '../../../../shared/clock.ts';
 import { crc32c, crc32cToBase64 } from '../../../../shared/crc32c.ts';
@@ -77,7 +77,10 @@ export interface World extends AsyncDisposable {
   options(more?: Partial<DownloadOptions>): DownloadOptions;
 }
 
-export async function createWorld(): Promise<World> {
+/** Everything about a download holds over both engines. */
+export const TRANSPORTS = ['auto', 'undici'] as const satisfies readonly TransportKind[];
+
+export async function createWorld(transport: TransportKind = 'auto'): Promise<World> {
   const clock = createTestClock();
   const stack = await startLocal({ buckets: ['payloads'], clock });
   const dir = await mkdtemp(join(tmpdir(), 'waybill-download-'));
@@ -152,6 +155,7 @@ export async function createWorld(): Promise<World> {
       urlSource: source,
       clock,
       random: () => 0.5,
+      transport,
       stallTimeoutMs: 5_000,
       onEvent: (event) => void events.push(event),
       ...more,

@@ -13,7 +13,7 @@ describe('resolveTransferOptions', () => {
   it('fills in every default', () => {
     expect(resolveTransferOptions({})).toMatchObject({
       partSizeBytes: 8_388_608,
-      connections: 4,
+      connections: 8,
       singleGetBelowBytes: 16_777_216,
       earlyRefetch: true,
       stallTimeoutMs: 30_000,
@@ -21,6 +21,9 @@ describe('resolveTransferOptions', () => {
       deadlineMs: undefined,
       maxRefetchesWithoutProgress: 3,
       verify: { sha256: true, crc32c: true },
+      durable: true,
+      minBytesPerSecond: 0,
+      hedge: true,
       clockOffset: { offsetMs: 0 },
     });
   });
@@ -34,6 +37,7 @@ describe('resolveTransferOptions', () => {
     ['connectTimeoutMs', { connectTimeoutMs: Number.NaN }],
     ['deadlineMs', { deadlineMs: 0 }],
     ['maxRefetchesWithoutProgress', { maxRefetchesWithoutProgress: 0 }],
+    ['minBytesPerSecond', { minBytesPerSecond: -1 }],
     ['retry.maxAttempts', { retry: { maxAttempts: 0 } }],
   ] as [string, Partial<DownloadOptions>][])('refuses a wrong %s', (field, options) => {
     expect(() => resolveTransferOptions(options)).toThrow(RangeError);
@@ -43,6 +47,22 @@ describe('resolveTransferOptions', () => {
   it('refuses flags that are none', () => {
     const options = { earlyRefetch: 'no' } as unknown as DownloadOptions;
     expect(() => resolveTransferOptions(options)).toThrow('earlyRefetch: got "no", expected true or false');
+  });
+});
+
+describe('the transport option', () => {
+  it('names an engine that all downloads share, or is one', () => {
+    const { transport } = resolveTransferOptions({});
+    expect(resolveTransferOptions({ transport: 'auto' }).transport).toBe(transport);
+    expect(resolveTransferOptions({ transport: 'undici' }).transport).not.toBe(transport);
+    expect(resolveTransferOptions({ transport }).transport).toBe(transport);
+    const proxied = resolveTransferOptions({ proxy: { httpProxy: 'http://127.0.0.1:9' } });
+    expect(proxied.transport).not.toBe(transport);
+  });
+
+  it.each(['quick', 1, {}, null])('refuses %j', (transport) => {
+    const options = { transport } as unknown as DownloadOptions;
+    expect(() => resolveTransferOptions(options)).toThrow('transport: got');
   });
 });
 

@@ -1,0 +1,187 @@
+import { TransportError } from '../transport.ts';
+import type { BlockPool } from './block-pool.ts';
+
+/** Blocks of one body: one that is read, one that waits, one that fills. */
+const MAX_BLOCKS = 3;
+
+/** What a queue does to the exchange that fills it. */
+export interface BodySource {
+  /** Bytes are wanted that may have been held back. */
+  resume(): void;
+  /** The reader wants no more. */
+  cancel(error: Error): void;
+}
+
+interface Piece {
+  readonly block: Buffer;
+  /** Bytes before this have been handed out already. */
+  from: number;
+  filled: number;
+}
+
+/** What the reader gets: the bytes, and the block that is given back after, if they are not a copy. */
+interface Ready {
+  readonly bytes: Uint8Array;
+  readonly block: Buffer | undefined;
+}
+
+/**
+ * A body on its way from a socket to its reader, in pooled blocks: the socket reads straight into the block that
+ * fills, the reader gets whole blocks. Each block is given back when the reader asks for the next one.
+ *
+ * All bytes that came are handed out before the end, or the error, is.
+ */
+export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
+  readonly #pool: BlockPool;
+  readonly #source: BodySource;
+  #filling: Piece | undefined;
+  #ready: Ready[] = [];
+  #reading: Buffer | undefined;
+  #blocks = 0;
+  #end: 'open' | 'done' | { readonly error: unknown } = 'open';
+  #waiter:
+    | { resolve: (result: IteratorResult<Uint8Array>) => void; reject: (error: unknown) => void }
+    | undefined;
+
+  constructor(pool: BlockPool, source: BodySource) {
+    this.#pool = pool;
+    this.#source = source;
+  }
+
+  /** True if the reader waits for bytes. */
+  get wanted(): boolean {
+    return this.#waiter !== undefined;
+  }
+
+  /** Room for at most `bytes` in the block that fills; undefined if no block is to be had now. */
+  room(bytes: number): Buffer | undefined {
+    if (this.#filling === undefined) {
+      if (this.#blocks >= MAX_BLOCKS) return undefined;
+      const block = this.#pool.take(this.#blocks === 0);
+      if (block === undefined) return undefined;
+      this.#begin(block);
+    }
+    const { block, filled } = this.#filling as unknown as Piece;
+    return block.subarray(filled, Math.min(block.length, filled + bytes));
+  }
+
+  /** Counts bytes that were read into `room`. */
+  filled(bytes: number): void {
+    const piece = this.#filling;
+    if (piece === undefined) return;
+    piece.filled += bytes;
+    if (piece.filled === piece.block.length) this.#handOver();
+  }
+
+  /** Takes a copy of bytes that were read elsewhere; beyond all limits if need be, for they are here. */
+  copy(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) {
+      if (this.#filling === undefined) this.#begin(this.#pool.take(true) as Buffer);
+      const { block, filled } = this.#filling as unknown as Piece;
+      const count = Math.min(block.length - filled, bytes.length - at);
+      block.set(bytes.subarray(at, at + count), filled);
+      at += count;
+      this.filled(count);
+    }
+  }
+
+  #begin(block: Buffer): void {
+    this.#filling = { block, from: 0, filled: 0 };
+    this.#blocks += 1;
+  }
+
+  /**
+   * Lets the reader have what there is, before the block is full. It gets a copy: the socket goes on reading into the
+   * rest of the block, which therefore must not be given back.
+   */
+  flush(): void {
+    const piece = this.#filling;
+    if (piece === undefined || piece.filled === piece.from) return;
+    const bytes = Buffer.from(piece.block.subarray(piece.from, piece.filled));
+    piece.from = piece.filled;
+    this.#ready.push({ bytes, block: undefined });
+    this.#serve();
+  }
+
+  /** Passes the block on; only while no read into it can be under way. */
+  #handOver(): void {
+    const piece = this.#filling;
+    this.#filling = undefined;
+    if (piece === undefined) return;
+    const { block, from, filled } = piece;
+    if (filled === from) return this.#give(block);
+    this.#ready.push({ bytes: block.subarray(from, filled), block });
+    this.#serve();
+  }
+
+  /** No more bytes will come: the answer is complete, or the connection closed. */
+  finish(end: 'done' | { readonly error: unknown }): void {
+    if (this.#end !== 'open') return;
+    this.#handOver();
+    this.#end = end;
+    this.#serve();
+  }
+
+  /** Ends the exchange and drops what waits; the block that the reader has stays its own. */
+  cancel(): void {
+    if (this.#end !== 'open' && this.#ready.length === 0) return; // all has been read, as nearly always
+    const error = new TransportError('broken', 'the rest of the body is not wanted');
+    this.#source.cancel(error);
+    this.drop(error);
+  }
+
+  /** Drops all that has not been handed out; the connection is closed. */
+  drop(error: unknown): void {
+    for (const { block } of this.#ready) if (block !== undefined) this.#give(block);
+    this.#ready = [];
+    if (this.#filling !== undefined) this.#give(this.#filling.block);
+    this.#filling = undefined;
+    this.#end = { error };
+    this.#serve();
+  }
+
+  #serve(): void {
+    const waiter = this.#waiter;
+    if (waiter === undefined) return;
+    const piece = this.#ready.shift();
+    if (piece === undefined && this.#end === 'open') return;
+    this.#waiter = undefined;
+    if (piece !== undefined) {
+      this.#reading = piece.block;
+      waiter.resolve({ done: false, value: piece.bytes });
+    } else if (typeof this.#end === 'object') waiter.reject(this.#end.error);
+    else waiter.resolve({ done: true, value: undefined });
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    this.#letGo();
+    return await new Promise((resolve, reject) => {
+      this.#waiter = { resolve, reject };
+      this.#serve();
+      if (this.#waiter !== undefined) this.#source.resume();
+    });
+  }
+
+  return(): Promise<IteratorResult<Uint8Array>> {
+    this.#letGo();
+    this.cancel();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #letGo(): void {
+    const block = this.#reading;
+    this.#reading = undefined;
+    if (block === undefined) return;
+    this.#give(block);
+    if (this.#end === 'open') this.#source.resume();
+  }
+
+  #give(block: Buffer): void {
+    this.#blocks -= 1;
+    this.#pool.give(block);
+  }
+}

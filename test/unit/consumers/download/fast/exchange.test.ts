@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest';
+import { createBlockPool, type BlockPool } from '../../../../../consumers/download/fast/block-pool.ts';
+import { Exchange } from '../../../../../consumers/download/fast/exchange.ts';
+import { MAX_HEAD_BYTES } from '../../../../../consumers/download/fast/response-head.ts';
+import { TransportError } from '../../../../../consumers/download/transport.ts';
+import { patternBytes } from '../../../../integration/consumers/download/world.ts';
+
+const BLOCK = 64 * 1024;
+
+interface Bench {
+  readonly pool: BlockPool;
+  readonly exchange: Exchange;
+  readonly controller: AbortController;
+  readonly over: number[];
+  resumes: number;
+}
+
+function begin(maxBytes = 8 * BLOCK, stallTimeoutMs = 60_000): Bench {
+  const pool = createBlockPool({ blockBytes: BLOCK, maxBytes });
+  const controller = new AbortController();
+  const over: number[] = [];
+  const request = { url: 'http://h/', headers: {}, signal: controller.signal, stallTimeoutMs };
+  const bench: Bench = {
+    pool,
+    controller,
+    over,
+    resumes: 0,
+    exchange: new Exchange(request, pool, {
+      resume: () => void (bench.resumes += 1),
+      over: (idleMs) => void over.push(idleMs),
+    }),
+  };
+  bench.exchange.connected();
+  return bench;
+}
+
+/** Feeds bytes as a socket would: into the exchange's own buffer where it has one. Returns how many it took. */
+function feed({ exchange }: Bench, bytes: Uint8Array): number {
+  for (let at = 0; at < bytes.length;) {
+    const buffer = exchange.buffer() ?? Buffer.alloc(1_000);
+    const count = Math.min(buffer.length, bytes.length - at);
+    buffer.set(bytes.subarray(at, at + count));
+    at += count;
+    if (!exchange.received(buffer, count)) return at;
+  }
+  exchange.buffer();
+  return bytes.length;
+}
+
+async function readAll(bench: Bench): Promise<Buffer> {
+  const { body } = await bench.exchange.response;
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+const ok = (body: Uint8Array): Buffer =>
+  Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`), body]);
+const payload = patternBytes(300);
+
+describe('an exchange', () => {
+  it('reads the same answer wherever it is cut', async () => {
+    const wire = ok(payload);
+    for (let cut = 1; cut < wire.length; cut += 1) {
+      const bench = begin();
+      feed(bench, wire.subarray(0, cut));
+      feed(bench, wire.subarray(cut));
+      expect(payload.equals(await readAll(bench)), `cut at ${cut}`).toBe(true);
+      expect([bench.over, bench.pool.lentBlocks]).toEqual([[Infinity], 0]);
+    }
+  });
+
+  it('reads an error in chunks wherever it is cut, and byte by byte', async () => {
+    const head = 'HTTP/1.1 403 Forbidden\r\ntransfer-encoding: chunked\r\n\r\n';
+    const wire = Buffer.from(`${head}5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n`);
+    for (let cut = 1; cut < wire.length; cut += 1) {
+      const bench = begin();
+      feed(bench, wire.subarray(0, cut));
+      feed(bench, wire.subarray(cut));
+      expect(String(await readAll(bench)), `cut at ${cut}`).toBe('hello world');
+      expect(bench.over).toEqual([Infinity]);
+    }
+    const bench = begin();
+    for (const byte of wire) feed(bench, Buffer.of(byte));
+    expect(String(await readAll(bench))).toBe('hello world');
+  });
+
+  it('hands out every byte that came before the connection broke', async () => {
+    const bench = begin();
+    const wire = ok(patternBytes(200_000));
+    feed(bench, wire.subarray(0, 150_000));
+    bench.exchange.broken(new TransportError('broken', 'gone'));
+    const { body } = await bench.exchange.response;
+    let bytes = 0;
+    const read = async (): Promise<void> => {
+      for await (const chunk of body) bytes += chunk.length;
+    };
+    await expect(read()).rejects.toThrow('gone');
+    expect(bytes).toBe(150_000 - (wire.length - 200_000));
+    expect(bench.pool.lentBlocks).toBe(0);
+  });
+
+  it('keeps the status of an error whose text breaks off', async () => {
+    const bench = begin();
+    feed(bench, Buffer.from('HTTP/1.1 503 Slow\r\ntransfer-encoding: chunked\r\n\r\n8\r\nhel'));
+    bench.exchange.broken(new TransportError('broken', 'gone'));
+    const { status, body } = await bench.exchange.response;
+    expect(status).toBe(503);
+    const first = await body[Symbol.asyncIterator]().next();
+    expect(String(Buffer.from(first.value as Uint8Array))).toBe('hel');
+  });
+
+  it('pauses when its blocks are full, and goes on when one is read', async () => {
+    const bench = begin(2 * BLOCK);
+    const bytes = patternBytes(10 * BLOCK);
+    const wire = ok(bytes);
+    let at = feed(bench, wire);
+    expect(at).toBeLessThan(4 * BLOCK);
+    const { body } = await bench.exchange.response;
+    const got: Buffer[] = [];
+    for await (const chunk of body) {
+      got.push(Buffer.from(chunk));
+      expect(bench.pool.lentBlocks).toBeLessThanOrEqual(3);
+      if (at < wire.length) at += feed(bench, wire.subarray(at));
+    }
+    expect(bytes.equals(Buffer.concat(got))).toBe(true);
+    expect(bench.pool.lentBlocks).toBe(0);
+  });
+
+  it('always has one block, however many others have', async () => {
+    const bench = begin(BLOCK);
+    const others = [bench.pool.take(true), bench.pool.take(true)];
+    const bytes = patternBytes(3 * BLOCK);
+    const wire = ok(bytes);
+    const { exchange } = bench;
+    let at = feed(bench, wire);
+    const { body } = await exchange.response;
+    const got: Buffer[] = [];
+    for await (const chunk of body) {
+      got.push(Buffer.from(chunk));
+      // Only when the reader asks again is the one block free.
+      queueMicrotask(() => void (at < wire.length && (at += feed(bench, wire.subarray(at)))));
+    }
+    expect(bytes.equals(Buffer.concat(got))).toBe(true);
+    expect(bench.pool.lentBlocks).toBe(others.length);
+    expect(bench.resumes).toBeGreaterThan(0);
+  });
+
+  it('hands out what waits in a block when it is long in coming, and reads on into that block', async () => {
+    const bench = begin();
+    const bytes = patternBytes(2 * BLOCK);
+    const wire = ok(bytes);
+    feed(bench, wire.subarray(0, 10_000));
+    const { body } = await bench.exchange.response;
+    const reader = body[Symbol.asyncIterator]();
+    const first = await reader.next(); // by the tick
+    const got = [Buffer.from(first.value as Uint8Array)];
+    feed(bench, wire.subarray(10_000));
+    for (let next = await reader.next(); next.done !== true; next = await reader.next()) {
+      got.push(Buffer.from(next.value));
+    }
+    expect(bytes.equals(Buffer.concat(got))).toBe(true);
+    expect(bench.pool.lentBlocks).toBe(0);
+  });
+
+  it('gives all blocks back when aborted, but for the one being read', async () => {
+    const bench = begin();
+    feed(bench, ok(patternBytes(5 * BLOCK)).subarray(0, 3 * BLOCK));
+    const { body } = await bench.exchange.response;
+    const reader = body[Symbol.asyncIterator]();
+    await reader.next();
+    const reason = new Error('stop');
+    bench.controller.abort(reason);
+    expect(bench.pool.lentBlocks).toBe(1);
+    await expect(reader.next()).rejects.toBe(reason);
+    expect([bench.pool.lentBlocks, bench.over]).toEqual([0, [0]]);
+  });
+
+  it('gives all blocks back when discarded, also twice', async () => {
+    const bench = begin();
+    feed(bench, ok(patternBytes(5 * BLOCK)).subarray(0, 3 * BLOCK));
+    const response = await bench.exchange.response;
+    await response.discard();
+    await response.discard();
+    expect([bench.pool.lentBlocks, bench.over]).toEqual([0, [0]]);
+  });
+
+  it('ends when the reader leaves', async () => {
+    const bench = begin();
+    feed(bench, ok(patternBytes(5 * BLOCK)).subarray(0, 2 * BLOCK));
+    const { body } = await bench.exchange.response;
+    for await (const _ of body) break;
+    expect([bench.pool.lentBlocks, bench.over]).toEqual([0, [0]]);
+  });
+
+  it('does not use a connection again on which more came than was asked for', async () => {
+    const bench = begin();
+    feed(bench, Buffer.concat([ok(payload), Buffer.from('HTTP/1.1 200 OK\r\n')]));
+    expect(payload.equals(await readAll(bench))).toBe(true);
+    expect(bench.over).toEqual([0]);
+  });
+
+  it.each([
+    ['a head that never ends', Buffer.alloc(MAX_HEAD_BYTES + 10, 'x')],
+    ['garbage', Buffer.from('garbage\r\n\r\n')],
+    ['a chunk that is none', Buffer.from('HTTP/1.1 403 F\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n')],
+  ])('leaves to others: %s', async (_, wire) => {
+    const bench = begin();
+    feed(bench, wire);
+    await expect(bench.exchange.response).rejects.toMatchObject({ failure: 'unsupported' });
+    expect(bench.over).toEqual([0]);
+  });
+
+  it('stalls when nothing comes', async () => {
+    const bench = begin(undefined, 20);
+    await expect(bench.exchange.response).rejects.toMatchObject({ failure: 'stall' });
+  });
+});
