@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import type { ProxyOptions } from '../consumers/index.ts';
 import { resolveStores, storesSchema, type StoresOptions } from '../shared/stores.ts';
 import { checked, UsageError } from './errors.ts';
 
@@ -20,13 +21,21 @@ const environmentSchema = z.object({
   WAYBILL_SIGNING_KEY: optional,
   WAYBILL_PRODUCER_KEYS: optional,
   WAYBILL_CALLERS: optional,
+  HTTP_PROXY: optional,
+  HTTPS_PROXY: optional,
+  NO_PROXY: optional,
 });
 
 export type Environment = z.output<typeof environmentSchema>;
 
 /** Reads the environment; an empty variable counts as not set. */
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
-  return environmentSchema.parse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')));
+  const set = Object.entries(env).filter(([, value]) => value !== '');
+  // Proxy variables are as common in lower case.
+  const lower = set
+    .filter(([name]) => /^(https?|no)_proxy$/.test(name))
+    .map(([name, value]) => [name.toUpperCase(), value]);
+  return environmentSchema.parse(Object.fromEntries([...lower, ...set]));
 }
 
 /** @throws {UsageError} naming the flag and the variable when neither gave a value */
@@ -43,6 +52,19 @@ export function regionOf(env: Environment, flag: string | undefined): string {
   if (region !== undefined) return region;
   if (env.AWS_ENDPOINT_URL !== undefined) return 'us-east-1';
   throw new UsageError('--region: missing; give the flag or set AWS_REGION');
+}
+
+/** The proxies that downloads go through, by the usual variables. */
+export function proxyOf(env: Environment): { proxy?: ProxyOptions } {
+  const { HTTP_PROXY: httpProxy, HTTPS_PROXY: httpsProxy, NO_PROXY: noProxy } = env;
+  if (httpProxy === undefined && httpsProxy === undefined) return {};
+  return {
+    proxy: {
+      ...(httpProxy === undefined ? {} : { httpProxy }),
+      ...(httpsProxy === undefined ? {} : { httpsProxy }),
+      ...(noProxy === undefined ? {} : { noProxy }),
+    },
+  };
 }
 
 /** The stores: JSON, or the path of a JSON file. @throws {UsageError} naming store and field */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { createWorker, RetryLater, type HandlerContext } from '../../consumers/index.ts';
 import { createClaimCheckVerifier, parseProducerKeys } from '../../shared/claim-check.ts';
 import { command, runWith } from '../command.ts';
-import { readTextFile, regionOf, required, storesOf } from '../environment.ts';
+import { proxyOf, readTextFile, regionOf, required, storesOf } from '../environment.ts';
 import { checked, checkedAsync } from '../errors.ts';
 import { urlSourceOf } from '../url-source.ts';
 import { showWorker } from '../worker-progress.ts';
@@ -46,7 +46,7 @@ export function consumeCommand(summary: string): Command {
     )
     .option('--consumer <name>', "this consumer's name; replays for others are left alone")
     .option('--concurrency <n>', 'events in work at once', wholeNumber(1, 1000), 4)
-    .option('--connections <n>', 'parallel ranges of one file', wholeNumber(1, 32), 4)
+    .option('--connections <n>', 'parallel ranges of one file', wholeNumber(1, 32), 8)
     .option('--visibility <duration>', 'visibility timeout, extended while work goes on', durationSeconds, 60)
     .option('--max-size <size>', 'largest attachment accepted', sizeBytes)
     .option('--region <region>', 'region of queue and URL service (AWS_REGION)')
@@ -93,7 +93,7 @@ export function consumeCommand(summary: string): Command {
             },
             concurrency: Math.min(options.concurrency, limit),
             visibilityTimeoutSeconds: options.visibility,
-            download: { connections: options.connections },
+            download: { connections: options.connections, ...proxyOf(env) },
             logger,
             ...(options.maxSize === undefined ? {} : { maxAttachmentBytes: options.maxSize }),
             ...(options.consumer === undefined ? {} : { consumer: options.consumer }),

@@ -15,7 +15,7 @@ import { parseEvent, type WaybillEvent } from '../../shared/events/index.ts';
 import { SecretUrl } from '../../shared/secret.ts';
 import { command, runWith, type Context } from '../command.ts';
 import { downloadProgress } from '../download-progress.ts';
-import { storesOf } from '../environment.ts';
+import { proxyOf, storesOf } from '../environment.ts';
 import { checked, checkedAsync, UsageError } from '../errors.ts';
 import { urlSourceOf } from '../url-source.ts';
 import { formatBytes, formatMs, wholeNumber } from '../values.ts';
@@ -40,7 +40,7 @@ export function fetchCommand(summary: string): Command {
     .argument('<event.json|url>', 'an event file, a presigned URL, or - to read a URL from standard input')
     .option('--out <path>', 'a file, or a directory; default the current directory')
     .option('--digest <digest>', 'SHA-256 expected of a URL: sha-256=:BASE64:, or hexadecimal')
-    .option('--connections <n>', 'parallel ranges', wholeNumber(1, 32), 4)
+    .option('--connections <n>', 'parallel ranges', wholeNumber(1, 32), 8)
     .option('--stores <json|file>', 'stores by logical name (WAYBILL_STORES)')
     .option('--url-service <url>', 'URL service (WAYBILL_URL_SERVICE); without one, own credentials sign')
     .option('--region <region>', 'region of the URL service (AWS_REGION)')
@@ -67,7 +67,7 @@ interface Fetched {
 }
 
 async function fetchUrl(
-  { out, logger, signal }: Context,
+  { env, out, logger, signal }: Context,
   argument: string,
   options: FetchOptions,
 ): Promise<Fetched[]> {
@@ -80,6 +80,7 @@ async function fetchUrl(
       { path },
       {
         connections: options.connections,
+        ...proxyOf(env),
         logger,
         signal,
         onEvent: downloadProgress(out, basename(path)),
@@ -103,6 +104,7 @@ async function fetchEvent(context: Context, file: string, options: FetchOptions)
     stores,
     urlSource: urlSourceOf(env, stores, options),
     connections: options.connections,
+    ...proxyOf(env),
     logger,
     signal,
   };

@@ -1,4 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordsOf, runCli, startUp, tempDir } from '../helpers/cli.ts';
@@ -191,6 +193,37 @@ describe('against `waybill up`', () => {
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/^\s+at /m);
     expect([code, stdout]).toEqual([2, '']);
+  });
+
+  it('fetches through the proxy that the environment names, and around it where NO_PROXY says so', async () => {
+    const [presigned] = recordsOf(
+      await run('presign', 'get', 's3://waybill-payloads/via-proxy', '--json'),
+      'presigned',
+    );
+    const tunnels: string[] = [];
+    const proxy = createServer();
+    proxy.on('connect', ({ url = '' }, client) => {
+      tunnels.push(url);
+      const target = connect(Number(url.split(':')[1]), '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        target.pipe(client).pipe(target);
+      });
+      target.on('error', () => client.destroy());
+      client.on('error', () => target.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const { port } = proxy.address() as AddressInfo;
+    const env = { ...up.env, http_proxy: `http://127.0.0.1:${port}` };
+    const via = await runCli(['fetch', presigned.url, '--out', 'proxied'], { cwd: dir.path, env });
+    expect([via.code, via.stderr]).toEqual([1, expect.stringContaining('NoSuchKey')]);
+    expect(tunnels).toEqual([new URL(presigned.url).host]);
+    await runCli(['fetch', presigned.url, '--out', 'direct'], {
+      cwd: dir.path,
+      env: { ...env, NO_PROXY: '127.0.0.1' },
+    });
+    expect(tunnels).toHaveLength(1);
+    proxy.closeAllConnections();
+    proxy.close();
   });
 
   it('a queue that does not exist is misuse; one that refuses us is a failure, also when idle', async () => {
