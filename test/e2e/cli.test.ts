@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { recordsOf, runCli, startUp, tempDir } from '../helpers/cli.ts';
+import { recordsOf, runCli, startCli, startUp, tempDir } from '../helpers/cli.ts';
 import { sha256Of, writeRandomFile } from '../helpers/files.ts';
 
 const COMMANDS = [
@@ -193,6 +193,47 @@ describe('against `waybill up`', () => {
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/^\s+at /m);
     expect([code, stdout]).toEqual([2, '']);
+  });
+
+  it('serves the URL service alone: a caller has what its table allows, and nothing else', async () => {
+    const [accessKeyId, secretAccessKey] = [up.env['AWS_ACCESS_KEY_ID'], up.env['AWS_SECRET_ACCESS_KEY']];
+    const callers = JSON.stringify([
+      {
+        caller: 'archive',
+        accessKeyId,
+        secretAccessKey,
+        types: ['allowed'],
+        prefixes: ['payloads/local-producer/'],
+      },
+    ]);
+    const service = startCli(['url-service', '--port', '0', '--callers', callers, '--json'], {
+      cwd: dir.path,
+      env: up.env,
+    });
+    const { url } = JSON.parse(await service.waitFor(/"type":"url-service"/));
+    await writeFile(join(dir.path, 'note.txt'), 'a note');
+    for (const type of ['allowed', 'forbidden']) {
+      const published = await run('publish', 'note.txt', '--type', type, '--no-url', '--json');
+      const [{ eventId }] = recordsOf(published, 'published');
+      const consumed = await run(
+        'consume',
+        '--out',
+        'by-service',
+        '--idle-exit',
+        '1s',
+        '--url-service',
+        url,
+        '--json',
+      );
+      const outcome = [...recordsOf(consumed, 'saved'), ...recordsOf(consumed, 'unavailable')].find(
+        (each) => each.eventId === eventId,
+      );
+      expect(outcome).toMatchObject(
+        type === 'allowed' ? { type: 'saved' } : { type: 'unavailable', code: 'url-service' },
+      );
+    }
+    service.kill('SIGTERM');
+    expect((await service.done).code).toBe(0);
   });
 
   it('fetches through the proxy that the environment names, and around it where NO_PROXY says so', async () => {
