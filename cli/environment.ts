@@ -54,9 +54,16 @@ export function regionOf(env: Environment, flag: string | undefined): string {
   throw new UsageError('--region: missing; give the flag or set AWS_REGION');
 }
 
-/** The proxies that downloads go through, by the usual variables. */
+/**
+ * The proxies that downloads go through, by the usual variables.
+ * @throws {UsageError} naming the variable; its value may hold a password and is not shown
+ */
 export function proxyOf(env: Environment): { proxy?: ProxyOptions } {
   const { HTTP_PROXY: httpProxy, HTTPS_PROXY: httpsProxy, NO_PROXY: noProxy } = env;
+  for (const [variable, value] of Object.entries({ HTTP_PROXY: httpProxy, HTTPS_PROXY: httpsProxy })) {
+    if (value === undefined || (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol))) continue;
+    throw new UsageError(`${variable}: got something else, expected an absolute http or https URL`);
+  }
   if (httpProxy === undefined && httpsProxy === undefined) return {};
   return {
     proxy: {

@@ -195,6 +195,15 @@ describe('against `waybill up`', () => {
     expect([code, stdout]).toEqual([2, '']);
   });
 
+  it('names the proxy variable that is no URL, without its value', async () => {
+    const env = { ...up.env, http_proxy: 'http://user:hush@:bad:' };
+    const { code, stderr } = await runCli(['fetch', 'http://127.0.0.1:9/b/k'], { cwd: dir.path, env });
+    expect([code, stderr]).toEqual([
+      2,
+      'waybill: HTTP_PROXY: got something else, expected an absolute http or https URL\n',
+    ]);
+  });
+
   it('serves the URL service alone: a caller has what its table allows, and nothing else', async () => {
     const [accessKeyId, secretAccessKey] = [up.env['AWS_ACCESS_KEY_ID'], up.env['AWS_SECRET_ACCESS_KEY']];
     const callers = JSON.stringify([
