@@ -1,46 +1,19 @@
-import { createHash } from 'node:crypto';
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
+import { REJECT_ATTRIBUTE, type Rejection } from '../shared/dead-letter.ts';
 import { MAX_SQS_MESSAGE_BYTES } from '../shared/limits.ts';
 import { redactText } from '../shared/redact.ts';
 import { MAX_MESSAGE_ATTRIBUTES } from './worker/sqs-limits.ts';
 
-/** Name of the one attribute that a rejected message carries. */
-export const REJECT_ATTRIBUTE = 'waybill.reject';
+export { readRejection, REJECT_ATTRIBUTE, rejectId, type Rejection } from '../shared/dead-letter.ts';
+
 /** Longest reason, in bytes of its JSON text. */
 export const MAX_REASON_BYTES = 1024;
-
-/** Why a message lies in the dead-letter queue: the JSON value of `waybill.reject`. */
-export interface Rejection {
-  /** The same for every rejection of one message of one queue: `rejectId(queue, messageId)`. */
-  readonly rejectId: string;
-  /** `code` of the error. */
-  readonly code: string;
-  /** The error's message, redacted, at most 1 KiB. */
-  readonly reason: string;
-  /** The consumer's name, where it has one. */
-  readonly consumer?: string;
-  /** When, RFC 3339. */
-  readonly at: string;
-  readonly receiveCount: number;
-  readonly eventId?: string;
-  readonly source?: string;
-  readonly type?: string;
-}
 
 /** A message for the dead-letter queue. */
 export interface DeadLetter {
   /** The original body, untouched. */
   readonly body: string;
   readonly attributes: Readonly<Record<string, MessageAttributeValue>>;
-}
-
-/**
- * Deterministic id of a rejection: SHA-256, in hex, of the queue and the message id. A rejection that is sent twice
- * (the first answer was lost) can be told by it.
- * @param queue the queue's ARN, or its URL where the ARN cannot be read
- */
-export function rejectId(queue: string, messageId: string): string {
-  return createHash('sha256').update(`${queue}\n${messageId}`).digest('hex');
 }
 
 /**
@@ -75,23 +48,6 @@ export function deadLetter(
     if (attributeBytes(attributes) <= room) return { body, attributes };
   }
   return { body, attributes: {} };
-}
-
-/**
- * Reads the rejection that a dead-lettered message carries.
- * @returns undefined when it carries none that can be read
- */
-export function readRejection(
-  attributes: Readonly<Record<string, MessageAttributeValue>> | undefined,
-): Partial<Rejection> | undefined {
-  const text = attributes?.[REJECT_ATTRIBUTE]?.StringValue;
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** ASCII only: SQS refuses some characters (U+FFFE) that JSON lets through, and bytes are then characters. */

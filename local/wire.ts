@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { isRecord, parseJson } from '../shared/json.ts';
 import { AwsError } from './aws-error.ts';
+
+export { isRecord, parseJson };
 
 /**
  * Largest request body of the JSON services, in bytes: a full SQS batch of 1 MiB whose every byte needs a
  * six-byte JSON escape, and room for attributes. S3 bodies stream and are not read here.
  */
 export const MAX_JSON_BODY_BYTES = 8 * 1024 ** 2;
-
-/** Deepest nesting of JSON that is taken; what is deeper would overflow the stack when it is written again. */
-const MAX_JSON_DEPTH = 500;
 
 /** What a JSON service answers. */
 export interface JsonReply {
@@ -53,29 +53,12 @@ export function parseJsonBody(body: Buffer): Record<string, unknown> {
   throw new AwsError('SerializationException', 'The request body is not a JSON object.');
 }
 
-/** Parses JSON from outside. @throws {SyntaxError} if it is not JSON, or nested more than 500 deep. */
-export function parseJson(text: string): unknown {
-  const value: unknown = JSON.parse(text);
-  if (isDeeper(value, MAX_JSON_DEPTH)) throw new SyntaxError(`nested more than ${MAX_JSON_DEPTH} deep`);
-  return value;
-}
-
-function isDeeper(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return depth === 0 || Object.values(value).some((inner) => isDeeper(inner, depth - 1));
-}
-
 /** Writes a whole answer. */
 export function sendReply(res: ServerResponse, reply: JsonReply): void {
   if (!res.hasHeader('x-amzn-requestid')) res.setHeader('x-amzn-requestid', randomUUID());
   for (const [name, value] of Object.entries(reply.headers ?? {})) res.setHeader(name, value);
   res.statusCode = reply.status;
   res.end(reply.body);
-}
-
-/** True for a plain JSON object. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The JSON objects of a list; none if it is no list. */

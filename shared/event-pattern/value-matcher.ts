@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 
-import { isRecord } from '../wire.ts';
+import { isRecord } from '../json.ts';
 import { invalidPattern } from './invalid-pattern.ts';
 
 /** One alternative of a pattern's leaf. */
@@ -19,7 +19,7 @@ type Test = (value: unknown) => boolean;
 /**
  * Compiles one alternative: a literal, or an object with exactly one operator.
  * @param path where it stands, for the error.
- * @throws {AwsError} InvalidEventPatternException
+ * @throws {EventPatternError}
  */
 export function compileValueMatcher(alternative: unknown, path: string): ValueMatcher {
   if (Array.isArray(alternative)) throw invalidPattern(path, 'an array must not hold an array');

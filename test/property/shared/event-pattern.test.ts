@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { compilePattern } from '../../../local/eventbridge/pattern.ts';
+import { compilePattern } from '../../../shared/event-pattern/pattern.ts';
 
 const field = fc.stringMatching(/^[a-z]{1,6}$/);
 const scalar = fc.oneof(fc.string({ maxLength: 12 }), fc.integer(), fc.boolean(), fc.constant(null));

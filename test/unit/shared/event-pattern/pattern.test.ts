@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { compilePattern } from '../../../../local/eventbridge/pattern.ts';
+import { compilePattern } from '../../../../shared/event-pattern/pattern.ts';
 
 /** After the example event of the EventBridge user guide. */
 const event = {
@@ -159,7 +159,7 @@ describe('compilePattern', () => {
   ])('fails on %s', (_, pattern, reason) => {
     expect(() => compilePattern(pattern)).toThrow(reason);
     expect(() => compilePattern(pattern)).toThrow(
-      expect.objectContaining({ code: 'InvalidEventPatternException', status: 400 }) as Error,
+      expect.objectContaining({ name: 'EventPatternError' }) as Error,
     );
   });
 });
