@@ -16,17 +16,33 @@ import {
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { StoresOptions } from '../shared/stores.ts';
+import {
+  consumerNames,
+  exchangeNames,
+  PAYLOAD_STORE,
+  resolveTopology,
+  topologySeed,
+} from '../shared/topology.ts';
 import { shellQuote } from './values.ts';
+
+const PRODUCER = 'local-producer';
+const CONSUMER = 'consumer';
+
+/** What `waybill up` makes: one producer, and one consumer that gets everything. */
+export const LOCAL_TOPOLOGY = resolveTopology({
+  producers: [{ name: PRODUCER }],
+  consumers: [{ name: CONSUMER }],
+});
 
 /** Names of what `waybill up` makes. */
 export const LOCAL_NAMES = {
-  store: 'payloads',
-  bucket: 'waybill-payloads',
-  bus: 'waybill',
-  queue: 'waybill-consumer',
-  deadLetterQueue: 'waybill-consumer-dlq',
-  rule: 'waybill-all',
-  producer: 'local-producer',
+  store: PAYLOAD_STORE,
+  bucket: exchangeNames(LOCAL_TOPOLOGY).payloadBucket,
+  controlBucket: exchangeNames(LOCAL_TOPOLOGY).controlBucket,
+  bus: exchangeNames(LOCAL_TOPOLOGY).bus,
+  queue: consumerNames(LOCAL_TOPOLOGY, CONSUMER).queue,
+  deadLetterQueue: consumerNames(LOCAL_TOPOLOGY, CONSUMER).deadLetterQueue,
+  producer: PRODUCER,
   caller: 'local-consumer',
 } as const;
 
@@ -65,26 +81,17 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
   const keys = await keptKeys(dir);
   const clock = options.clock === undefined ? {} : { clock: options.clock };
   const { seed = {} } = options;
+  const own = topologySeed(LOCAL_TOPOLOGY);
   const local = await startLocal({
     ...seed,
     port: options.port ?? 0,
     dir,
     identities: [{ ...credentials, name: LOCAL_NAMES.caller }, ...(seed.identities ?? [])],
-    buckets: [LOCAL_NAMES.bucket, ...(seed.buckets ?? [])],
-    buses: [LOCAL_NAMES.bus, ...(seed.buses ?? [])],
-    queues: [
-      { name: LOCAL_NAMES.queue, deadLetterQueue: LOCAL_NAMES.deadLetterQueue },
-      ...(seed.queues ?? []),
-    ],
-    rules: [
-      ...(seed.rules ?? []),
-      {
-        bus: LOCAL_NAMES.bus,
-        name: LOCAL_NAMES.rule,
-        pattern: { source: [{ prefix: '' }] },
-        queue: LOCAL_NAMES.queue,
-      },
-    ],
+    buckets: [...own.buckets, ...(seed.buckets ?? [])],
+    buses: [...own.buses, ...(seed.buses ?? [])],
+    queues: [...own.queues, ...(seed.queues ?? [])],
+    rules: [...(seed.rules ?? []), ...own.rules],
+    archives: [...own.archives, ...(seed.archives ?? [])],
     faults: options.faults ?? [],
     ...clock,
   });
