@@ -6,6 +6,7 @@ export {
   type Rejection,
 } from './dead-letter.ts';
 export * from './download/index.ts';
+export * from './idempotency/index.ts';
 export { assignPaths, safeRelativePath } from './names.ts';
 export {
   HandlerTimeoutError,

@@ -1,0 +1,5 @@
+export type { LeaseStoreOptions } from './lease-store.ts';
+export { memoryIdempotencyStore } from './memory-store.ts';
+export type { AcquireOptions, Acquisition, Completion, IdempotencyStore, Lease } from './types.ts';
+export { idempotencyText, type IdempotencyKey, type IdempotencyRecord } from '../../shared/idempotency.ts';
+export { IdempotencyRecordError } from './record.ts';
