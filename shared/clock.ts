@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 /** Where time comes from; injected everywhere so that tests decide what time it is. */
 export interface Clock {
   /** Wall clock, milliseconds since the Unix epoch. May jump. */
@@ -20,13 +18,20 @@ export type Random = () => number;
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+  // Not by timers/promises: it makes an AbortError, with its stack, of every sleep that is cut short, and most are.
   sleep: async (ms, signal) => {
     signal?.throwIfAborted();
-    try {
-      await delay(ms, undefined, signal === undefined ? {} : { signal });
-    } catch (error) {
-      signal?.throwIfAborted(); // timers/promises wraps the reason in an AbortError; callers get the reason itself
-      throw error;
-    }
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- a signal's reason is passed on as it is
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      }, ms);
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
   },
 };
