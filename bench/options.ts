@@ -54,6 +54,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     sizes,
     refetchSize: (quick ? 1 : 2) * (sizes[0] ?? 0),
     smallCount: quick ? 1_000 : 10_000,
+    eventCount: quick ? 2_000 : 20_000,
     rounds,
     quick,
     only: values.only,

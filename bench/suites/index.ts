@@ -5,6 +5,7 @@ import { smallSuite } from './small.ts';
 import type { Suite } from './suite.ts';
 import { tlsSuite } from './tls.ts';
 import { uploadSuite } from './upload.ts';
+import { workerSuite } from './worker.ts';
 
 /** All suites, in the order of `all`. */
 export const suites: readonly Suite[] = [
@@ -14,4 +15,5 @@ export const suites: readonly Suite[] = [
   smallSuite,
   uploadSuite,
   refetchSuite,
+  workerSuite,
 ];

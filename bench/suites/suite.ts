@@ -13,6 +13,8 @@ export interface SuiteScale {
   readonly refetchSize: number;
   /** Payloads of `small`. */
   readonly smallCount: number;
+  /** Events of `worker`; a quarter of them with attachments. */
+  readonly eventCount: number;
 }
 
 /** What every suite gets. */
