@@ -1,5 +1,5 @@
 import type { PutEventsCommandOutput } from '@aws-sdk/client-eventbridge';
-import { awsErrorCode, describeAwsError, isTransientAwsError } from './aws-failure.ts';
+import { awsErrorCode, describeAwsError, isTransientAwsError } from '../shared/aws-failure.ts';
 
 /** What became of one entry of a PutEvents call. */
 export type EntryOutcome =

@@ -7,7 +7,7 @@ import type { Clock, Random } from '../shared/clock.ts';
 import { PublishError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { backoffMs, type RetryOptions } from '../shared/retry.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../shared/deadline.ts';
 import { takeBatch } from './put-events-batch.ts';
 import { outcomeOfCall, outcomeOfEntry, type EntryOutcome } from './put-events-outcome.ts';
 

@@ -1,4 +1,4 @@
-import { awsErrorCode, awsErrorStatus, isTransientAwsError } from '../aws-failure.ts';
+import { awsErrorCode, awsErrorStatus, isTransientAwsError } from '../../shared/aws-failure.ts';
 import type { UploadFailure } from './transport.ts';
 
 /** What an error of S3, of a connection or of the SDK means to an upload. */

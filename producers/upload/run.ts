@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { retrying } from '../retrying.ts';
+import { retrying } from '../../shared/retrying.ts';
 import type { ResolvedUploadOptions } from './options.ts';
 import {
   transportFailure,

@@ -1,6 +1,6 @@
 import type { S3Client } from '@aws-sdk/client-s3';
-import { awsErrorStatus, describeAwsError } from '../aws-failure.ts';
-import { withDeadline } from '../deadline.ts';
+import { awsErrorStatus, describeAwsError } from '../../shared/aws-failure.ts';
+import { withDeadline } from '../../shared/deadline.ts';
 import { failureOf } from './failure-of.ts';
 import { findOpenUpload, listOpenParts } from './sdk-listing.ts';
 import { unsignedPayload, unsignedPayloadStep } from './unsigned-payload.ts';

@@ -1,5 +1,5 @@
-import { awsErrorStatus, describeAwsError } from '../../aws-failure.ts';
-import { withDeadline } from '../../deadline.ts';
+import { awsErrorStatus, describeAwsError } from '../../../shared/aws-failure.ts';
+import { withDeadline } from '../../../shared/deadline.ts';
 import { failureOf } from '../failure-of.ts';
 import {
   UploadTransportError,

@@ -1,11 +1,11 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { isTransientAwsError } from '../../../producers/aws-failure.ts';
-import { withDeadline } from '../../../producers/deadline.ts';
+import { isTransientAwsError } from '../../../shared/aws-failure.ts';
+import { withDeadline } from '../../../shared/deadline.ts';
 import { withGrace } from '../../../producers/grace.ts';
 import { mediaTypeFor, mintedAtMs, mintEventId, payloadKey } from '../../../producers/index.ts';
 import { takeBatch } from '../../../producers/put-events-batch.ts';
-import { retrying } from '../../../producers/retrying.ts';
+import { retrying } from '../../../shared/retrying.ts';
 import { createUploadGate } from '../../../producers/upload-gate.ts';
 import { systemClock } from '../../../shared/clock.ts';
 import { TransferStalledError } from '../../../shared/errors.ts';

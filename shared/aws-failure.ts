@@ -1,4 +1,4 @@
-import { TransferStalledError } from '../shared/errors.ts';
+import { TransferStalledError } from './errors.ts';
 
 /**
  * Error codes after which the same request may succeed.

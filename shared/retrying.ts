@@ -1,5 +1,5 @@
-import type { Clock, Random } from '../shared/clock.ts';
-import { backoffMs, type RetryOptions } from '../shared/retry.ts';
+import type { Clock, Random } from './clock.ts';
+import { backoffMs, type RetryOptions } from './retry.ts';
 
 /** How a piece of work is tried again. */
 export interface RetryPolicy {

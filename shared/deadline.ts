@@ -1,5 +1,5 @@
-import { linkSignals } from '../shared/cancellation.ts';
-import { TransferStalledError } from '../shared/errors.ts';
+import { linkSignals } from './cancellation.ts';
+import { TransferStalledError } from './errors.ts';
 
 /**
  * Runs `work` with a signal that also aborts after `timeoutMs` milliseconds of real time: a socket that never
