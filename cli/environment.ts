@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { ProxyOptions } from '../consumers/index.ts';
-import { resolveStores, storesSchema, type StoresOptions } from '../shared/stores.ts';
+import {
+  resolveStore,
+  resolveStores,
+  storesSchema,
+  type StoreOptions,
+  type StoresOptions,
+} from '../shared/stores.ts';
 import { checked, UsageError } from './errors.ts';
 
 const optional = z.string().min(1).optional();
@@ -14,6 +20,7 @@ const environmentSchema = z.object({
   AWS_DEFAULT_REGION: optional,
   WAYBILL_STORES: optional,
   WAYBILL_STORE: optional,
+  WAYBILL_CONTROL: optional,
   WAYBILL_BUS: optional,
   WAYBILL_QUEUE: optional,
   WAYBILL_DLQ: optional,
@@ -88,6 +95,22 @@ export function storesOf(env: Environment, flag: string | undefined): StoresOpti
   const stores = parsed as StoresOptions;
   checked(() => resolveStores(stores));
   return stores;
+}
+
+/** The control bucket, where records live: JSON, or the path of a JSON file. @throws {UsageError} naming the field */
+export function controlOf(env: Environment, flag: string | undefined): StoreOptions {
+  const value = required(flag ?? env.WAYBILL_CONTROL, '--control', 'WAYBILL_CONTROL');
+  const control = jsonOrFile('--control (WAYBILL_CONTROL)', value) as StoreOptions;
+  checked(() => resolveStore('--control (WAYBILL_CONTROL)', control));
+  return control;
+}
+
+/** The same where it may be absent. */
+export function optionalControlOf(
+  env: Environment,
+  flag: string | undefined,
+): { readonly control?: StoreOptions } {
+  return (flag ?? env.WAYBILL_CONTROL) === undefined ? {} : { control: controlOf(env, flag) };
 }
 
 /** Parses JSON given as text, or in a file whose path is given. @throws {UsageError} */

@@ -15,7 +15,7 @@ import {
 } from '../shared/claim-check.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { StoresOptions } from '../shared/stores.ts';
+import type { StoreOptions, StoresOptions } from '../shared/stores.ts';
 import {
   consumerNames,
   exchangeNames,
@@ -67,6 +67,8 @@ export interface LocalExchange extends AsyncDisposable {
   readonly local: LocalStack;
   readonly urlService: UrlServiceServer;
   readonly stores: StoresOptions;
+  /** The control bucket, where records live. */
+  readonly control: StoreOptions;
   readonly signingKey: SigningKeyFile;
   readonly producerKeys: readonly ProducerKey[];
   /** Variables for producers and consumers, as `.waybill.env` holds them. */
@@ -96,14 +98,9 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
     ...clock,
   });
   try {
-    const stores: StoresOptions = {
-      [LOCAL_NAMES.store]: {
-        bucket: LOCAL_NAMES.bucket,
-        region: local.region,
-        endpoint: local.endpoint,
-        pathStyle: true,
-      },
-    };
+    const at = { region: local.region, endpoint: local.endpoint, pathStyle: true };
+    const stores: StoresOptions = { [LOCAL_NAMES.store]: { bucket: LOCAL_NAMES.bucket, ...at } };
+    const control: StoreOptions = { bucket: LOCAL_NAMES.controlBucket, ...at };
     const service = createUrlService({
       stores,
       credentials,
@@ -125,6 +122,7 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
       local,
       urlService,
       stores,
+      control,
       ...keys,
       variables: {
         AWS_ENDPOINT_URL: local.endpoint,
@@ -132,6 +130,7 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
         AWS_ACCESS_KEY_ID: credentials.accessKeyId,
         AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
         WAYBILL_STORES: JSON.stringify(stores),
+        WAYBILL_CONTROL: JSON.stringify(control),
         WAYBILL_BUS: LOCAL_NAMES.bus,
         WAYBILL_QUEUE: local.queueUrl(LOCAL_NAMES.queue),
         WAYBILL_URL_SERVICE: urlService.url,

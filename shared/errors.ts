@@ -175,3 +175,9 @@ export class PublishError extends WaybillError {
   readonly code = 'publish';
   readonly disposition = 'retry';
 }
+
+/** The control bucket cannot be read or written: every item shares it. */
+export class RecordsError extends WaybillError {
+  readonly code = 'records';
+  readonly disposition = 'unavailable';
+}

@@ -52,9 +52,7 @@ export function resolveStores(options: StoresOptions): Stores {
     const [issue] = parsed.error.issues;
     throw new TypeError(`stores.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
   }
-  const stores = new Map(
-    Object.entries(parsed.data).map(([name, store]) => [name, resolveStore(name, store)]),
-  );
+  const stores = new Map(Object.entries(parsed.data).map(([name, store]) => [name, workOut(name, store)]));
   return {
     names: [...stores.keys()],
     get(name) {
@@ -73,7 +71,19 @@ export function toStores(stores: StoresOptions | Stores): Stores {
   return typeof stores.get === 'function' ? (stores as Stores) : resolveStores(stores as StoresOptions);
 }
 
-function resolveStore(name: string, parsed: z.output<typeof storeSchema>): Store {
+/**
+ * Checks the configuration of one store that stands by itself, and works out its defaults.
+ * @param field names it in messages, and the store
+ * @throws {TypeError} naming the field, the value's fault and what was expected
+ */
+export function resolveStore(field: string, options: StoreOptions): Store {
+  const parsed = storeSchema.safeParse(options);
+  if (parsed.success) return workOut(field, parsed.data);
+  const [issue] = parsed.error.issues;
+  throw new TypeError(`${[field, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'invalid'}`);
+}
+
+function workOut(name: string, parsed: z.output<typeof storeSchema>): Store {
   nonEmptyString(`stores.${name}.bucket`, parsed.bucket);
   const { bucket, region, endpoint } = parsed;
   const pathStyle = parsed.pathStyle ?? (endpoint !== undefined || bucket.includes('.'));
