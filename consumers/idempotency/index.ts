@@ -1,3 +1,8 @@
+export {
+  directoryIdempotencyStore,
+  pruneIdempotencyDirectory,
+  type DirectoryStoreOptions,
+} from './directory-store.ts';
 export type { LeaseStoreOptions } from './lease-store.ts';
 export { memoryIdempotencyStore } from './memory-store.ts';
 export type { AcquireOptions, Acquisition, Completion, IdempotencyStore, Lease } from './types.ts';

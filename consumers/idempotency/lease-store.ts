@@ -49,13 +49,14 @@ export function createLeaseStore(register: Register, options: LeaseStoreOptions 
         observed.forget(path);
         return { state: 'acquired', lease: holdLease({ register, clock }, path, { record, etag }) };
       };
+      const call = signal === undefined ? {} : { signal };
       for (let round = 0; round < MAX_ROUNDS; round += 1) {
-        const first = draft(1);
-        const created = await register.create(path, JSON.stringify(first), signal);
-        if (created.outcome === 'created') return acquired(first, created.etag);
+        signal?.throwIfAborted();
         const askedMs = clock.monotonicMs();
-        const stored = await register.get(path, signal);
-        if (stored === undefined) continue; // it has expired meanwhile
+        const first = draft(1);
+        const created = await register.create(path, JSON.stringify(first), call);
+        if (created.outcome === 'created') return acquired(first, created.etag);
+        const stored = created.record;
         const record = parseRecord(path, stored.body);
         if (record.owner === owner) return acquired(record, stored.etag); // written, but the answer was lost
         if (record.state === 'done') {
@@ -69,7 +70,7 @@ export function createLeaseStore(register: Register, options: LeaseStoreOptions 
           }
         }
         const next = draft(record.attempts + 1);
-        const taken = await register.replace(path, JSON.stringify(next), stored.etag, signal);
+        const taken = await register.replace(path, JSON.stringify(next), stored.etag, call);
         if (taken.outcome === 'replaced') return acquired(next, taken.etag);
       }
       return { state: 'leased', retryAfterMs: leaseMs };

@@ -29,20 +29,21 @@ export function holdLease(
   const write = async (next: IdempotencyRecord, signal: AbortSignal | undefined): Promise<void> => {
     const body = JSON.stringify(next);
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const answer = await register.replace(key, body, etag, signal);
-      if (answer.outcome === 'replaced') {
+      signal?.throwIfAborted();
+      const answer = await register.replace(key, body, etag, signal === undefined ? {} : { signal });
+      if (answer.outcome === 'missing') break;
+      if (answer.outcome === 'replaced' || answer.record.body === body) {
         record = next;
-        etag = answer.etag;
+        etag = answer.outcome === 'replaced' ? answer.etag : answer.record.etag;
         return;
       }
-      const stored = await register.get(key, signal);
-      const current = stored === undefined ? undefined : parseRecord(key, stored.body);
-      if (stored === undefined || current?.owner !== record.owner) break;
+      const current = parseRecord(key, answer.record.body);
+      if (current.owner !== record.owner) break;
       if (current.state !== 'leased') {
         if (current.state === next.state) return; // this very call, made before, was applied
         break;
       }
-      etag = stored.etag;
+      etag = answer.record.etag;
     }
     ended = 'lost';
     throw new LeaseLostError(`another has taken over the lease on ${key}`);

@@ -21,15 +21,16 @@ export function memoryRegister(): Register {
     return etag;
   };
   return {
-    async get(key) {
-      return entries.get(key);
-    },
     async create(key, body) {
-      if (entries.has(key)) return { outcome: 'exists' };
-      return { outcome: 'created', etag: put(key, body) };
+      const record = entries.get(key);
+      return record === undefined
+        ? { outcome: 'created', etag: put(key, body) }
+        : { outcome: 'exists', record };
     },
     async replace(key, body, etag) {
-      if (entries.get(key)?.etag !== etag) return { outcome: 'conflict' };
+      const record = entries.get(key);
+      if (record === undefined) return { outcome: 'missing' };
+      if (record.etag !== etag) return { outcome: 'changed', record };
       return { outcome: 'replaced', etag: put(key, body) };
     },
   };
