@@ -1,4 +1,4 @@
-import { directoryIdempotencyStore } from '../../../../consumers/index.ts';
+import { directoryIdempotencyStore } from '../../../../consumers/idempotency/directory-store.ts';
 
 // Works on records until it is killed; a dot for every write that was answered.
 const [, , directory = '', keys = '[]'] = process.argv;
