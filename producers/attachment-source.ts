@@ -38,20 +38,47 @@ export interface BufferAttachment extends AttachmentNaming {
   readonly buffer: Uint8Array;
 }
 
-/** Where an attachment's bytes come from, and what it is called. */
-export type AttachmentSource = PathAttachment | StreamAttachment | BufferAttachment;
+/** What is known of an object that stands in the publisher's store already, its bytes verified by the caller. */
+export interface StoredPayload {
+  readonly key: string;
+  readonly versionId: string;
+  readonly etag?: string | undefined;
+  /** In bytes. */
+  readonly size: number;
+  /** RFC 9530 text, `sha-256=:BASE64:`. */
+  readonly digest: string;
+  /** CRC32C of the whole, in Base64. */
+  readonly crc32c?: string | undefined;
+}
 
-/** An attachment whose names are checked and whose file is there. */
-export interface PlannedAttachment {
+/** A payload that was uploaded by other means: nothing is uploaded for it. */
+export interface StoredAttachment extends AttachmentNaming {
+  readonly name: string;
+  readonly stored: StoredPayload;
+}
+
+/** Where an attachment's bytes come from, and what it is called. */
+export type AttachmentSource = PathAttachment | StreamAttachment | BufferAttachment | StoredAttachment;
+
+/** An attachment whose names are checked and whose bytes are there. */
+export type PlannedAttachment = {
   readonly id: string;
   readonly name: string;
   readonly mediaType: string;
-  readonly source: UploadSource;
   /** Lets go of a stream that will not be read. */
   readonly discard: () => void;
-}
+} & PlannedBytes;
+
+/** Bytes to upload, or that were. */
+export type PlannedBytes =
+  | { readonly source: UploadSource; readonly stored?: undefined }
+  | { readonly stored: StoredPayload; readonly source?: undefined };
 
 const naming = attachmentSchema.pick({ id: true, name: true, mediaType: true });
+
+const storedPayload = attachmentSchema
+  .pick({ key: true, versionId: true, etag: true, size: true, digest: true })
+  .extend({ crc32c: attachmentSchema.shape.etag });
 
 /**
  * Checks an attachment without reading it.
@@ -62,7 +89,9 @@ const naming = attachmentSchema.pick({ id: true, name: true, mediaType: true });
 export async function planAttachment(input: AttachmentSource, index: number): Promise<PlannedAttachment> {
   const field = `attachments[${index}]`;
   if (typeof input !== 'object' || input === null)
-    throw new TypeError(`${field}: got ${show(input)}, expected { path }, { stream } or { buffer }`);
+    throw new TypeError(
+      `${field}: got ${show(input)}, expected { path }, { stream }, { buffer } or { stored }`,
+    );
   const opened = await openable(field, input);
   const name = input.name ?? opened.fallbackName ?? nonEmptyString(`${field}.name`, input.name);
   const id = keySegment(`${field}.id`, input.id ?? String(index + 1));
@@ -72,26 +101,24 @@ export async function planAttachment(input: AttachmentSource, index: number): Pr
     { id, name, mediaType: input.mediaType ?? mediaTypeFor(name) },
     `data.${field}`,
   );
-  const { source, discard } = opened;
-  return { id: checked.id, name: checked.name, mediaType: checked.mediaType, source, discard };
+  const { fallbackName: _, ...bytes } = opened;
+  return { id: checked.id, name: checked.name, mediaType: checked.mediaType, ...bytes };
 }
 
-interface Openable {
-  readonly source: UploadSource;
-  readonly fallbackName?: string;
-  readonly discard: () => void;
-}
+type Openable = { readonly fallbackName?: string; readonly discard: () => void } & PlannedBytes;
 
 async function openable(field: string, input: AttachmentSource): Promise<Openable> {
-  const kinds = ['path', 'stream', 'buffer'].filter(
+  const kinds = ['path', 'stream', 'buffer', 'stored'].filter(
     (kind) => (input as unknown as Partial<Record<string, unknown>>)[kind] !== undefined,
   );
   if (kinds.length !== 1) {
     const got = kinds.join(' and ') || 'none of them';
-    throw new TypeError(`${field}: got ${got}, expected exactly one of path, stream and buffer`);
+    throw new TypeError(`${field}: got ${got}, expected exactly one of path, stream, buffer and stored`);
   }
   if ('path' in input && input.path !== undefined) return await openablePath(`${field}.path`, input.path);
   if ('stream' in input && input.stream !== undefined) return openableStream(field, input);
+  if ('stored' in input && input.stored !== undefined)
+    return { stored: checkAgainst(storedPayload, input.stored, `${field}.stored`), discard: () => {} };
   const { buffer } = input as BufferAttachment;
   if (!(buffer instanceof Uint8Array))
     throw new TypeError(`${field}.buffer: got ${show(buffer)}, expected a Uint8Array`);

@@ -3,6 +3,8 @@ export type {
   AttachmentSource,
   BufferAttachment,
   PathAttachment,
+  StoredAttachment,
+  StoredPayload,
   StreamAttachment,
 } from './attachment-source.ts';
 export { mintedAtMs, mintEventId } from './event-id.ts';
@@ -32,6 +34,7 @@ export {
 } from './put-events.ts';
 export type { UploadReport } from './upload-attachments.ts';
 export * from './upload/index.ts';
+export * from './upload-service/index.ts';
 export * from './url-service/index.ts';
 export { PublishError, UploadConflictError, UploadError } from '../shared/errors.ts';
 export {

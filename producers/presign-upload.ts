@@ -1,8 +1,8 @@
-import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand, UploadPartCommand, type S3Client } from '@aws-sdk/client-s3';
 import { createPresignedPost, type PresignedPostOptions } from '@aws-sdk/s3-presigned-post';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { systemClock } from '../shared/clock.ts';
-import { MAX_PART_BYTES } from '../shared/limits.ts';
+import { MAX_PART_BYTES, MAX_PARTS } from '../shared/limits.ts';
 import { nonEmptyString, numberInRange } from '../shared/options.ts';
 import { createSigningPlanner, type PresignerOptions } from '../shared/presign-signer.ts';
 import { datesOf } from '../shared/presign.ts';
@@ -44,11 +44,27 @@ export type PresignPostRequest = (
 ) & {
   /** Largest upload, in bytes. */
   readonly maxSizeBytes: number;
+  /** Smallest upload, in bytes. @default 0 */
+  readonly minSizeBytes?: number | undefined;
   /** Exact Content-Type, a condition of the form. @default - no such field allowed */
   readonly contentType?: string | undefined;
   /** Life asked for, 1 to 604,800 s; a session that ends earlier shortens it. @default 900 */
   readonly ttlSeconds?: number | undefined;
 };
+
+/** One part of a multipart upload to sign. */
+export interface PresignPartRequest {
+  readonly key: string;
+  readonly uploadId: string;
+  /** 1 to 10,000. */
+  readonly partNumber: number;
+  /** Exact length in bytes, signed. */
+  readonly sizeBytes: number;
+  /** In Base64; signed as a header, so that S3 verifies it. @default - none */
+  readonly crc32c?: string | undefined;
+  /** Life asked for, 1 to 604,800 s; a session that ends earlier shortens it. @default 900 */
+  readonly ttlSeconds?: number | undefined;
+}
 
 /** A signed POST form. */
 export interface PresignedPostForm {
@@ -69,6 +85,11 @@ export interface UploadPresigner {
    */
   presignPut(request: PresignPutRequest): Promise<PresignedPut>;
   /**
+   * @throws {RangeError} when `ttlSeconds`, `partNumber` or `sizeBytes` is out of range
+   * @throws {UrlServiceError} when there are no credentials, or their session is about to end
+   */
+  presignPart(request: PresignPartRequest): Promise<PresignedPut>;
+  /**
    * A form cannot be conditional (no If-None-Match), and can be replayed until it expires: give it a key of its
    * own, and take the first version only.
    * @throws {RangeError} when `ttlSeconds` or `maxSizeBytes` is out of range
@@ -82,22 +103,51 @@ export function createUploadPresigner(options: PresignerOptions): UploadPresigne
   const clock = options.clock ?? systemClock;
   const { bucket } = options.store;
   const plan = createSigningPlanner(options, clock);
+  const signPut = async (
+    { key, ttlSeconds }: Pick<PresignPutRequest, 'key' | 'ttlSeconds'>,
+    headers: Readonly<Record<string, string>>,
+    sign: (
+      client: S3Client,
+      dates: { signingDate: Date; expiresIn: number } & SignedNames,
+    ) => Promise<string>,
+  ): Promise<PresignedPut> => {
+    const { client, signingDate, expiresInSeconds } = await plan(`PUT s3://${bucket}/${key}`, ttlSeconds);
+    const names = Object.keys(headers);
+    const href = await sign(client, {
+      signingDate,
+      expiresIn: expiresInSeconds,
+      signableHeaders: new Set(['host', ...names]),
+      unhoistableHeaders: new Set(names),
+    });
+    return { method: 'PUT', url: new SecretUrl(href), headers, ...datesOf(href) };
+  };
   return {
     async presignPut(request) {
-      const headers = putHeaders(request);
       const key = nonEmptyString('key', request.key);
-      const { client, signingDate, expiresInSeconds } = await plan(
-        `PUT s3://${bucket}/${key}`,
-        request.ttlSeconds,
+      const command = putCommand(bucket, key, request);
+      return await signPut(
+        request,
+        putHeaders(request),
+        async (client, options) => await getSignedUrl(client, command, options),
       );
-      const names = Object.keys(headers);
-      const href = await getSignedUrl(client, putCommand(bucket, key, request), {
-        signingDate,
-        expiresIn: expiresInSeconds,
-        signableHeaders: new Set(['host', ...names]),
-        unhoistableHeaders: new Set(names),
+    },
+    async presignPart(request) {
+      const { uploadId, partNumber, sizeBytes, crc32c } = request;
+      const command = new UploadPartCommand({
+        Bucket: bucket,
+        Key: nonEmptyString('key', request.key),
+        UploadId: nonEmptyString('uploadId', uploadId),
+        PartNumber: numberInRange('partNumber', partNumber, { min: 1, max: MAX_PARTS }),
+        ContentLength: sizeBytes,
+        ...(crc32c === undefined ? {} : { ChecksumCRC32C: crc32c }),
       });
-      return { method: 'PUT', url: new SecretUrl(href), headers, ...datesOf(href) };
+      const checksums = crc32c === undefined ? {} : { checksums: { crc32c } };
+      const headers = putHeaders({ key: request.key, sizeBytes, ...checksums, writeOnce: false });
+      return await signPut(
+        request,
+        headers,
+        async (client, options) => await getSignedUrl(client, command, options),
+      );
     },
     async presignPost(request) {
       const { key, conditions, fields } = postPolicy(request);
@@ -116,6 +166,12 @@ export function createUploadPresigner(options: PresignerOptions): UploadPresigne
       return { method: 'POST', url, fields: Object.fromEntries(secret), ...formDates(signed) };
     },
   };
+}
+
+/** Headers that stay headers, and are signed as such. */
+interface SignedNames {
+  readonly signableHeaders: Set<string>;
+  readonly unhoistableHeaders: Set<string>;
 }
 
 function putHeaders({ contentType, sizeBytes, checksums, writeOnce = true }: PresignPutRequest) {
@@ -145,6 +201,7 @@ function putCommand(bucket: string, key: string, request: PresignPutRequest): Pu
 
 function postPolicy(request: PresignPostRequest) {
   const maxSizeBytes = checkSize('maxSizeBytes', request.maxSizeBytes);
+  const minSizeBytes = checkSize('minSizeBytes', request.minSizeBytes ?? 0);
   const key =
     request.key === undefined
       ? `${nonEmptyString('startsWith', request.startsWith)}\${filename}`
@@ -157,7 +214,7 @@ function postPolicy(request: PresignPostRequest) {
     ...(request.contentType === undefined ? {} : { 'Content-Type': request.contentType }),
   };
   const conditions: NonNullable<PresignedPostOptions['Conditions']> = [
-    ['content-length-range', 0, maxSizeBytes],
+    ['content-length-range', minSizeBytes, maxSizeBytes],
   ];
   return { key, fields, conditions };
 }

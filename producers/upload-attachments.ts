@@ -1,18 +1,20 @@
 import { setMaxListeners } from 'node:events';
 import { linkSignals } from '../shared/cancellation.ts';
 import type { AttachmentInput } from '../shared/events/index.ts';
-import type { PlannedAttachment } from './attachment-source.ts';
+import type { PlannedAttachment, StoredPayload } from './attachment-source.ts';
 import type { UploadProgress } from './publish-input.ts';
 import type { ResolvedPublisherOptions } from './publisher-options.ts';
-import { countUpload, inUploadSpan } from './telemetry.ts';
 import { createUploadGate } from './upload-gate.ts';
-import { upload, type UploadTransport } from './upload/index.ts';
+import { upload, type UploadSource, type UploadTransport } from './upload/index.ts';
+
+/** An attachment with bytes to upload. */
+type UploadItem = Pick<PlannedAttachment, 'id' | 'name' | 'mediaType'> & { readonly source: UploadSource };
 
 /** What one upload cost. */
 export interface UploadReport {
   readonly attachmentId: string;
   readonly bytes: number;
-  /** Parts of the object; 1 for a single request. */
+  /** Parts of the object; 1 for a single request, 0 for what was stored before. */
   readonly parts: number;
   /** Of these, parts that S3 held already, from an upload that was left open. */
   readonly resumedParts: number;
@@ -52,6 +54,7 @@ export async function uploadAttachments(
   let failure: { readonly error: unknown } | undefined;
 
   const one = async (item: PlannedAttachment): Promise<UploadedAttachment | undefined> => {
+    if (item.source === undefined) return storedAlready(item, context);
     const { sizeBytes } = item.source;
     const small = sizeBytes !== undefined && sizeBytes < multipartThresholdBytes;
     try {
@@ -73,9 +76,35 @@ export async function uploadAttachments(
   return uploaded.filter((item) => item !== undefined);
 }
 
+/** An attachment whose object the caller vouches for. */
+function storedAlready(
+  { id, name, mediaType, stored }: PlannedAttachment & { readonly stored: StoredPayload },
+  { options, retainUntil }: AttachmentUploadContext,
+): UploadedAttachment {
+  const { key, versionId, etag, size, digest, crc32c } = stored;
+  return {
+    attachment: {
+      id,
+      name,
+      mediaType,
+      store: options.store.name,
+      key,
+      versionId,
+      size,
+      digest,
+      ...(etag === undefined ? {} : { etag }),
+      ...(crc32c === undefined
+        ? {}
+        : { checksum: { algorithm: 'CRC32C' as const, value: crc32c, type: 'FULL_OBJECT' as const } }),
+      retainUntil,
+    },
+    report: { attachmentId: id, bytes: size, parts: 0, resumedParts: 0, durationMs: 0 },
+  };
+}
+
 /** Uploads one attachment. Errors as {@link uploadAttachments}. */
 export async function uploadAttachment(
-  item: Omit<PlannedAttachment, 'discard'>,
+  item: UploadItem,
   context: AttachmentUploadContext,
 ): Promise<UploadedAttachment> {
   const { options, transport, signal } = context;
@@ -83,25 +112,20 @@ export async function uploadAttachment(
   const { id, name, mediaType } = item;
   const key = context.keyOf(id);
   const startedMs = clock.monotonicMs();
-  const stored = await inUploadSpan(
-    { store: store.name, key },
-    async () =>
-      await upload(
-        item.source,
-        { bucket: store.bucket, key, mediaType },
-        {
-          transport,
-          options: options.upload,
-          clock,
-          random,
-          logger,
-          signal,
-          onProgress: progressOf(item, context),
-        },
-      ),
+  const stored = await upload(
+    item.source,
+    { bucket: store.bucket, key, mediaType },
+    {
+      transport,
+      options: options.upload,
+      clock,
+      random,
+      logger,
+      signal,
+      onProgress: progressOf(item, context),
+    },
   );
   const durationMs = clock.monotonicMs() - startedMs;
-  countUpload(store.name, stored.size, durationMs);
   const { size, digest, crc32c, etag, versionId, parts, resumedParts } = stored;
   logger.info({ key, versionId, bytes: size, parts, resumedParts, durationMs }, 'payload uploaded');
   return {
@@ -123,7 +147,7 @@ export async function uploadAttachment(
 }
 
 function progressOf(
-  { id: attachmentId, name }: Omit<PlannedAttachment, 'discard'>,
+  { id: attachmentId, name }: UploadItem,
   { onProgress, options }: AttachmentUploadContext,
 ): (uploadedBytes: number, totalBytes: number | undefined) => void {
   return (uploadedBytes, totalBytes) => {

@@ -59,9 +59,7 @@ async function* readAll(
   try {
     yield* readInOrder(transfer, onResult, askAgain);
   } catch (error) {
-    const failure = error instanceof RestartNeeded ? error.error : error;
-    transfer.meter.span.fail(failure);
-    throw failure;
+    throw error instanceof RestartNeeded ? error.error : error;
   } finally {
     transfer.signal.removeEventListener('abort', abort);
   }
