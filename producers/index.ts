@@ -8,6 +8,7 @@ export type {
   StreamAttachment,
 } from './attachment-source.ts';
 export { mintedAtMs, mintEventId } from './event-id.ts';
+export * from './ledger/index.ts';
 export { DEFAULT_MEDIA_TYPE, mediaTypeFor } from './media-type.ts';
 export { MANIFEST_ID, payloadKey, type PayloadKeyParts } from './payload-key.ts';
 export type { PublishInput, UploadProgress } from './publish-input.ts';
@@ -51,4 +52,5 @@ export {
   type ProducerKey,
   type SigningKeyFile,
 } from '../shared/claim-check.ts';
+export { createRecords, type Records, type RecordsOptions } from '../shared/records/index.ts';
 export type { StoreOptions, StoresOptions } from '../shared/stores.ts';

@@ -18,6 +18,7 @@ export {
   entryBytes,
   serialiseEvent,
   serialiseForKeeping,
+  serialiseForRecord,
   serialiseManifest,
   type SerialisedEvent,
   type SerialiseOptions,

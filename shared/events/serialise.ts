@@ -24,8 +24,8 @@ export interface SerialiseOptions {
 /**
  * Serialises an event for the bus within a byte budget: whole, or else without `access`.
  *
- * This, with `serialiseManifest` and `serialiseForKeeping` beside it, is the only place that writes URLs and
- * claim checks out.
+ * This, with `serialiseManifest`, `serialiseForKeeping` and `serialiseForRecord` beside it, is the only place that
+ * writes URLs and claim checks out.
  *
  * @throws {EventTooLargeError} if it does not fit without `access` either: move the attachments to a manifest object
  */
@@ -63,6 +63,14 @@ export function serialiseManifest(manifest: Manifest): string {
  */
 export function serialiseForKeeping(event: WaybillEvent<object>): string {
   return `${revealJson(withoutAccess(event), 2)}\n`;
+}
+
+/**
+ * An event as a record of the control bucket holds it, on one line: claim checks yes, URLs no, so that it can be
+ * published again long after every URL in it has died.
+ */
+export function serialiseForRecord(event: WaybillEvent<object>): string {
+  return revealJson(withoutAccess(event));
 }
 
 /**
