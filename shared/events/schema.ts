@@ -126,6 +126,8 @@ const eventHeadSchema = z.looseObject({
   replayid: text(128).optional(),
   replaycount: z.int().min(1).optional(),
   replayfor: text(128).optional(),
+  /** A replay that asks consumers to handle the event once more, though they may have. */
+  replayagain: z.boolean().optional(),
 });
 
 /**
