@@ -46,6 +46,11 @@ const COMMANDS: readonly Entry[] = [
     load: async (summary) => (await import('./commands/inspect.ts')).inspectCommand(summary),
   },
   {
+    name: 'dlq',
+    summary: 'list, show, redrive or purge what lies in a dead-letter queue',
+    load: async (summary) => (await import('./commands/dlq.ts')).dlqCommand(summary),
+  },
+  {
     name: 'url-service',
     summary: 'run the URL service alone: claim checks in, fresh GET URLs out',
     load: async (summary) => (await import('./commands/url-service.ts')).urlServiceCommand(summary),

@@ -7,6 +7,8 @@ export type {
   StoredPayload,
   StreamAttachment,
 } from './attachment-source.ts';
+export * from './dlq/index.ts';
+export { createEventFilter, type EventFilter, type EventFilterOptions } from './event-filter.ts';
 export { mintedAtMs, mintEventId } from './event-id.ts';
 export * from './ledger/index.ts';
 export { DEFAULT_MEDIA_TYPE, mediaTypeFor } from './media-type.ts';
@@ -37,7 +39,7 @@ export type { UploadReport } from './upload-attachments.ts';
 export * from './upload/index.ts';
 export * from './upload-service/index.ts';
 export * from './url-service/index.ts';
-export { PublishError, UploadConflictError, UploadError } from '../shared/errors.ts';
+export { PublishError, RedriveError, UploadConflictError, UploadError } from '../shared/errors.ts';
 export {
   createClaimCheckSigner,
   createClaimCheckVerifier,

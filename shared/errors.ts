@@ -181,3 +181,9 @@ export class RecordsError extends WaybillError {
   readonly code = 'records';
   readonly disposition = 'unavailable';
 }
+
+/** A dead-letter queue could not be redriven: no destination is known, or SQS's own task failed. */
+export class RedriveError extends WaybillError {
+  readonly code = 'redrive';
+  readonly disposition = 'retry';
+}
