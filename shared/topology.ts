@@ -30,6 +30,22 @@ const prefix = z
   .refine((value) => isPrefix(value), 'expected a key prefix such as payloads/<producer>/');
 const days = (max: number) => z.int().min(1).max(max);
 
+/**
+ * Who may take the role: ARNs of roles or users, accounts by their twelve digits, services such as
+ * `ecs-tasks.amazonaws.com`. The embedded stack has no use for it.
+ * @default - whomever the account's administrators let
+ */
+const principals = z
+  .array(
+    z
+      .string()
+      .regex(
+        /^(arn:aws[\w-]*:(iam|sts)::\d{12}:\S+|\d{12}|[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?)$/,
+        'expected the ARN of a role or user, an account of 12 digits, or a service',
+      ),
+  )
+  .default([]);
+
 const producerSchema = z.strictObject({
   /** `source` of its events, segment of its keys, issuer of its claim checks. */
   name: busWord.refine((value) => !/^aws\./i.test(value), 'expected a name that does not begin with "aws."'),
@@ -37,6 +53,7 @@ const producerSchema = z.strictObject({
   types: types.default('*'),
   /** Days for which its events promise that a payload exists (`retainUntil`). */
   retainDays: days(36_500).default(30),
+  principals,
 });
 
 /** What reserves room for `-dlq` and the like within the 80 characters of a queue's name. */
@@ -62,6 +79,7 @@ const consumerSchema = z
     visibilityTimeoutSeconds: z.int().min(10).max(43_200).default(60),
     /** Receives before SQS moves a message to the dead-letter queue. */
     maxReceiveCount: z.int().min(1).max(1_000).default(20),
+    principals,
   })
   .refine(({ types, pattern }) => types === undefined || pattern === undefined, {
     path: ['pattern'],
@@ -168,6 +186,12 @@ export function consumerNames(topology: Topology, consumer: string) {
   };
 }
 
+/** What the archive keeps: every event, but not its replays, which are in it already. */
+export const archivePattern: Readonly<Record<string, unknown>> = {
+  source: [{ prefix: '' }],
+  detail: { replayid: [{ exists: false }] },
+};
+
 /**
  * The event pattern of a consumer's rule: its types or its own pattern, and of replays only those that are for
  * everyone or for itself. Every rule that leads to a consumer's queue must be made by this.
@@ -195,7 +219,9 @@ export function topologySeed(topology: Topology) {
   return {
     buckets: [payloadBucket, controlBucket],
     buses: [bus],
-    archives: [{ name: archive, bus, retentionDays: topology.archive.retentionDays }],
+    archives: [
+      { name: archive, bus, pattern: archivePattern, retentionDays: topology.archive.retentionDays },
+    ],
     queues: consumers.map(({ consumer, names }) => ({
       name: names.queue,
       deadLetterQueue: names.deadLetterQueue,

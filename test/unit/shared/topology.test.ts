@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compilePattern } from '../../../local/eventbridge/pattern.ts';
 import {
+  archivePattern,
   consumerNames,
   consumerRulePattern,
   exchangeNames,
@@ -47,6 +48,12 @@ describe('consumerRulePattern', () => {
     expect(matches(event('x', { type: 'scan.made', correlationid: 'c', replayfor: 'day' }))).toBe(false);
     expect(matches({ ...event('x', { subject: 'night', correlationid: 'c' }), source: 'bank' })).toBe(false);
   });
+});
+
+it('archives events once, not their replays', () => {
+  const matches = compilePattern(archivePattern);
+  expect(matches(event('scan.made'))).toBe(true);
+  expect(matches(event('scan.made', { replayid: 'r' }))).toBe(false);
 });
 
 describe('resolveTopology', () => {
@@ -100,6 +107,10 @@ describe('resolveTopology', () => {
     [{ consumers: [{ name: 'a', retentionDays: 15 }] }, 'topology.consumers.0.retentionDays'],
     [{ origins: ['https://app.example.com/'] }, 'topology.origins.0: expected an origin'],
     [{ origins: ['*'] }, 'topology.origins.0: expected an origin'],
+    [
+      { producers: [{ name: 'p', principals: ['*'] }] },
+      'topology.producers.0.principals.0: expected the ARN',
+    ],
     [{ writeOncePrefixes: ['/x'] }, 'topology.writeOncePrefixes.0: expected a key prefix'],
   ])('refuses %j', (input, message) => {
     expect(() => resolveTopology(input)).toThrow(TypeError);
@@ -119,7 +130,7 @@ describe('topologySeed', () => {
     expect(topologySeed(topology)).toEqual({
       buckets: ['acme-files', 'acme-control'],
       buses: ['acme'],
-      archives: [{ name: 'acme-archive', bus: 'acme', retentionDays: 30 }],
+      archives: [{ name: 'acme-archive', bus: 'acme', pattern: archivePattern, retentionDays: 30 }],
       queues: [
         {
           name: 'acme-archive',
