@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sameDigest } from './digest.ts';
 import { ClaimCheckError } from './errors.ts';
 import { attachmentSchema, type Attachment } from './events/schema.ts';

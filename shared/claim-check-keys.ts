@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, KeyObject } from 'node:crypto';
 import type { JWK } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import { firstIssue } from './claim-check-claims.ts';
 import { show } from './options.ts';
 import { isPrefix, normalisePrefix } from './key-prefix.ts';

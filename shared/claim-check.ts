@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { CompactSign, compactVerify, type JWK } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   fromJwtPayload,
   parseJwtPayload,

@@ -1,13 +1,12 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Clock } from './clock.ts';
 import { UrlServiceError } from './errors.ts';
-import { MAX_PRESIGN_SECONDS } from './limits.ts';
 import { numberInRange } from './options.ts';
 import { s3ClientFor, type S3ClientOptions } from './s3-client.ts';
 import type { Store } from './stores.ts';
+import { checkTtl } from './url-ttl.ts';
 
-/** Life of a presigned URL where nobody says otherwise, in seconds. */
-export const DEFAULT_URL_TTL_SECONDS = 900;
+export { checkTtl, DEFAULT_URL_TTL_SECONDS } from './url-ttl.ts';
 
 /** Seconds before the end of the signer's session at which its URLs must be over. */
 export const DEFAULT_CREDENTIAL_MARGIN_SECONDS = 60;
@@ -76,16 +75,6 @@ export function createSigningPlanner(
       expiresInSeconds: Math.min(asked, possible),
     };
   };
-}
-
-/**
- * A life for presigned URLs, in seconds.
- * @default 900
- * @throws {RangeError} naming field, value and range (1 to 604,800)
- */
-export function checkTtl(field: string, ttlSeconds: number | undefined): number {
-  const bounds = { min: 1, max: MAX_PRESIGN_SECONDS, unit: 's' };
-  return numberInRange(field, ttlSeconds ?? DEFAULT_URL_TTL_SECONDS, bounds);
 }
 
 type Identity = Awaited<ReturnType<S3Client['config']['credentials']>>;

@@ -4,18 +4,11 @@ import { systemClock } from './clock.ts';
 import type { Access } from './events/schema.ts';
 import { nonEmptyString } from './options.ts';
 import { createSigningPlanner, type PresignerOptions } from './presign-signer.ts';
-import { inspectPresignedUrl } from './presigned-url.ts';
+import { CALLER_PARAMETER, inspectPresignedUrl } from './presigned-url.ts';
 import { SecretUrl } from './secret.ts';
 
 export { DEFAULT_URL_TTL_SECONDS, type PresignerOptions } from './presign-signer.ts';
-export { inspectPresignedUrl, type PresignedUrlReport } from './presigned-url.ts';
-
-/**
- * Query parameter that tells who asked for a URL. S3 ignores unknown parameters that begin with `x-` and writes
- * them to its access log; being signed, it cannot be changed.
- * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html#LogFormatCustom
- */
-export const CALLER_PARAMETER = 'x-waybill-caller';
+export { CALLER_PARAMETER, inspectPresignedUrl, type PresignedUrlReport } from './presigned-url.ts';
 
 export interface GetPresignerOptions extends PresignerOptions {
   /** Who the URLs are for, unless a call says otherwise. @default - no such parameter */

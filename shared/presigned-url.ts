@@ -1,6 +1,13 @@
 import { MAX_PRESIGN_SECONDS } from './limits.ts';
 import { SIGV4_ALGORITHM, parseAmzDate } from './sigv4-encoding.ts';
 
+/**
+ * Query parameter that tells who asked for a URL. S3 ignores unknown parameters that begin with `x-` and writes
+ * them to its access log; being signed, it cannot be changed.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html#LogFormatCustom
+ */
+export const CALLER_PARAMETER = 'x-waybill-caller';
+
 /** What a presigned URL says of itself. The signature and the session token are left out. */
 export interface PresignedUrlReport {
   /** The URL without its query. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isPrefix, isUnderPrefix } from '../../shared/key-prefix.ts';
 
 /** What a caller wants a URL for; taken from a claim check whose signature is good. */

@@ -1,17 +1,14 @@
-import type { S3Client } from '@aws-sdk/client-s3';
 import type { ClaimCheckVerifier, VerifiedClaimCheck } from '../../shared/claim-check.ts';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { isWaybillError } from '../../shared/errors.ts';
 import { redactingLogger, silentLogger, type Logger } from '../../shared/logger.ts';
 import { numberInRange } from '../../shared/options.ts';
-import { createGetPresigner, type GetPresigner } from '../../shared/presign.ts';
-import { checkTtl } from '../../shared/presign-signer.ts';
-import { s3ClientFor, type S3ClientOptions } from '../../shared/s3-client.ts';
+import type { Access } from '../../shared/events/schema.ts';
 import type { Secret } from '../../shared/secret.ts';
 import { toStores, type Store, type Stores, type StoresOptions } from '../../shared/stores.ts';
+import { checkTtl } from '../../shared/url-ttl.ts';
 import { authoriseByTable, type Authorise, type CallerTable } from './authorise.ts';
 import { mapBounded } from './map-bounded.ts';
-import { payloadState } from './payload-state.ts';
 import { createRateLimiter, type RateLimitOptions } from './rate-limit.ts';
 import { refusals, type RedeemResult, type Refusal } from './result.ts';
 
@@ -20,16 +17,30 @@ type Authorisation =
   | { readonly authorise: Authorise; readonly callers?: undefined }
   | { readonly callers: CallerTable; readonly authorise?: undefined };
 
-export type UrlServiceOptions = Authorisation & {
+/** A version of an object. */
+export interface ObjectVersion {
+  readonly key: string;
+  readonly versionId: string;
+}
+
+/** What one store must be asked, and by what means. */
+export interface StoreTools {
+  /**
+   * Whether a version is there, and not revoked; one call.
+   * @throws whatever is wrong with the store or the credentials
+   */
+  state(object: ObjectVersion, signal: AbortSignal | undefined): Promise<'present' | 'revoked' | 'missing'>;
+  /** Signs a GET URL for a caller. */
+  presign(request: ObjectVersion & { readonly ttlSeconds: number; readonly caller: string }): Promise<Access>;
+}
+
+/** A URL service's options, but for how it reaches S3. */
+export type UrlServiceCoreOptions = Authorisation & {
   readonly stores: StoresOptions | Stores;
   /** Holds public keys only. */
   readonly verifier: ClaimCheckVerifier;
   /** Life of the URLs, 1 to 604,800 s; the signer's session may shorten it. @default 900 */
   readonly urlTtlSeconds?: number;
-  /** Makes the S3 client of a store. @default - `s3ClientFor` with `credentials` */
-  readonly clientFor?: (store: Store) => S3Client;
-  /** Whose rights the URLs have: `s3:GetObjectVersion` and `s3:GetObjectVersionTagging`. @default the SDK's provider chain */
-  readonly credentials?: S3ClientOptions['credentials'];
   /** @default systemClock */
   readonly clock?: Clock;
   /** @default silentLogger */
@@ -60,13 +71,6 @@ export interface UrlService {
   ): Promise<RedeemResult[]>;
 }
 
-/** What one store needs. */
-interface StoreTools {
-  readonly store: Store;
-  readonly client: S3Client;
-  readonly presigner: GetPresigner;
-}
-
 /**
  * Makes a URL service.
  *
@@ -77,7 +81,9 @@ interface StoreTools {
  *
  * @throws {TypeError} {RangeError} naming the option that is wrong
  */
-export function createUrlService(options: UrlServiceOptions): UrlService {
+export function createUrlServiceCore(
+  options: UrlServiceCoreOptions & { readonly toolsFor: (store: Store) => StoreTools },
+): UrlService {
   const { verifier, clock = systemClock } = options;
   const stores = toStores(options.stores);
   const authorise = options.authorise ?? authoriseByTable(options.callers);
@@ -86,7 +92,7 @@ export function createUrlService(options: UrlServiceOptions): UrlService {
   const maxItems = numberInRange('maxItems', options.maxItems ?? 100, { min: 1, max: 1000 });
   const parallelism = numberInRange('parallelism', options.parallelism ?? 8, { min: 1, max: 100 });
   const take = options.rateLimit === undefined ? () => true : createRateLimiter(options.rateLimit, clock);
-  const tools = toolsByStore(stores, options, clock);
+  const tools = toolsByStore(stores, options.toolsFor);
   const serverTime = (): string => new Date(clock.nowMs()).toISOString();
 
   const refuse = (refusal: Refusal, fields: object): RedeemResult => {
@@ -122,11 +128,11 @@ export function createUrlService(options: UrlServiceOptions): UrlService {
     const audit = { caller, iss, kid, eventId, store: name, key, versionId };
     if (claims.expired) return refuse(refusals.gone, audit);
     try {
-      const { store, client, presigner } = tools(name);
-      const state = await payloadState(client, { bucket: store.bucket, key, versionId }, signal);
+      const store = tools(name);
+      const state = await store.state({ key, versionId }, signal);
       if (state === 'missing') return refuse(refusals.notFound, audit);
       if (state === 'revoked') return refuse(refusals.revoked, audit);
-      const access = await presigner.presign({ key, versionId, ttlSeconds, caller });
+      const access = await store.presign({ key, versionId, ttlSeconds, caller });
       logger.info({ ...audit, outcome: 'granted', expiresAt: access.expiresAt }, 'claim check redeemed');
       return { status: 200, access, versionId, size, digest, serverTime: serverTime() };
     } catch (error) {
@@ -149,22 +155,12 @@ export function createUrlService(options: UrlServiceOptions): UrlService {
   };
 }
 
-function toolsByStore(
-  stores: Stores,
-  options: UrlServiceOptions,
-  clock: Clock,
-): (name: string) => StoreTools {
-  const { credentials } = options;
-  const clientFor =
-    options.clientFor ??
-    ((store: Store) => s3ClientFor(store, credentials === undefined ? {} : { credentials }));
+function toolsByStore(stores: Stores, toolsFor: (store: Store) => StoreTools): (name: string) => StoreTools {
   const known = new Map<string, StoreTools>();
   return (name) => {
     const existing = known.get(name);
     if (existing !== undefined) return existing;
-    const store = stores.get(name);
-    const client = clientFor(store);
-    const made = { store, client, presigner: createGetPresigner({ store, client, clock }) };
+    const made = toolsFor(stores.get(name));
     known.set(name, made);
     return made;
   };

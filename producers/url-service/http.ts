@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { UrlService } from './core.ts';
 import type { RedeemResult } from './result.ts';
 

@@ -4,7 +4,8 @@ export {
   type AuthorisationRequest,
   type CallerTable,
 } from './authorise.ts';
-export { createUrlService, type UrlService, type UrlServiceOptions } from './core.ts';
+export type { UrlService } from './core.ts';
+export { createUrlService, type UrlServiceOptions } from './url-service.ts';
 export { handleRedeem, MAX_BODY_BYTES, type NeutralRequest, type NeutralResponse } from './http.ts';
 export {
   urlServiceLambda,

@@ -1,16 +1,9 @@
 import { GetObjectTaggingCommand, S3ServiceException, type S3Client } from '@aws-sdk/client-s3';
 import { REVOKED_TAG } from '../../shared/revoked-tag.ts';
+import { MISSING } from './missing.ts';
 
 /** Whether a payload is there. */
 export type PayloadState = 'present' | 'revoked' | 'missing';
-
-/**
- * What S3 says of a version that is not there. A delete marker answers MethodNotAllowed; InvalidArgument is a
- * version id that this bucket can never have had (key and version are all that the call names).
- * NoSuchBucket is not among them: that is a configuration gone wrong, not a payload gone.
- * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html
- */
-const MISSING = new Set(['NoSuchKey', 'NoSuchVersion', 'MethodNotAllowed', 'InvalidArgument']);
 
 /**
  * Asks S3 in one call whether a version exists and is not revoked. Needs `s3:GetObjectVersionTagging`.

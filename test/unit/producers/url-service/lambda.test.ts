@@ -16,6 +16,7 @@ const identities: LambdaIdentity[] = [
   { arn: 'arn:aws:iam::111122223333:role/app/archive', caller: 'archive' },
   { arn: 'arn:aws:iam::111122223333:user/ann', caller: 'ann' },
   { accessKeyId: 'AKPARTNER', caller: 'partner' },
+  { clientId: 'acme-client', caller: 'acme' },
 ];
 const handler = urlServiceLambda({ service, identities });
 
@@ -57,6 +58,33 @@ describe('the Lambda handler', () => {
     expect(await handler(event(iam))).toMatchObject({ statusCode: 403, body: '{"Message":"Forbidden"}' });
   });
 
+  const withToken = (claims: object): object => {
+    const base = event(undefined) as { requestContext: object };
+    return {
+      ...base,
+      requestContext: { ...base.requestContext, authorizer: { jwt: { claims, scopes: null } } },
+    };
+  };
+
+  it.each([
+    [{ client_id: 'acme-client', sub: 'x' }],
+    [{ azp: 'acme-client', sub: 'x' }],
+    [{ sub: 'acme-client' }],
+  ])('maps the token with %j to its caller', async (claims) => {
+    callers.length = 0;
+    expect(await handler(withToken(claims))).toMatchObject({ statusCode: 200 });
+    expect(callers).toEqual(['acme']);
+  });
+
+  it.each([
+    [{ client_id: 'other', sub: 'acme-client' }],
+    [{ sub: 'AKPARTNER' }],
+    [{ client_id: ['acme-client'] }],
+    [{}],
+  ])('refuses the token with %j', async (claims) => {
+    expect(await handler(withToken(claims))).toMatchObject({ statusCode: 403 });
+  });
+
   it('decodes a base64 body', async () => {
     const body = Buffer.from('{"claimChecks":["x"]}').toString('base64');
     expect(await handler(event({ accessKey: 'AKPARTNER' }, body, true))).toMatchObject({ statusCode: 200 });
@@ -75,7 +103,7 @@ describe('the Lambda handler', () => {
       'identities.0.arn: got "arn:aws:s3:::bucket", expected the ARN of an IAM role or user',
     );
     expect(make([...identities, { arn: 'arn:aws:iam::111122223333:role/archive', caller: 'x' }])).toThrow(
-      /identities\.3\.arn: got one that stands there twice/,
+      /identities\.4\.arn: got one that stands there twice/,
     );
   });
 });
