@@ -17,6 +17,7 @@ export default defineConfig({
       project('unit', ['test/unit/**/*.test.ts'], 10_000),
       project('property', ['test/property/**/*.test.ts'], 120_000),
       project('integration', ['test/integration/**/*.test.ts'], 60_000),
+      project('infra', ['test/infra/**/*.test.ts'], 60_000),
       project('conformance', ['test/conformance/*.test.ts'], 60_000),
       ...(withRadosgw
         ? [

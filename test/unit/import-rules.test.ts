@@ -36,6 +36,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   consumers: ['shared', 'consumers'],
   local: ['shared', 'local'],
   cli: ['shared', 'producers', 'consumers', 'local', 'cli'],
+  infra: ['shared', 'infra'],
 };
 
 describe('who may import whom', () => {
