@@ -3,6 +3,7 @@ import type { AttachmentInput, WaybillEvent } from '../shared/events/index.ts';
 import { MAX_PUT_EVENTS_ENTRIES } from '../shared/limits.ts';
 import { createGetPresigner } from '../shared/presign.ts';
 import { s3ClientFor } from '../shared/s3-client.ts';
+import { eventAttributes } from '../shared/telemetry.ts';
 import { composeEvent, type ComposedEvent } from './compose-event.ts';
 import { mintedAtMs } from './event-id.ts';
 import { checkSkeletonFits } from './fit-event.ts';
@@ -14,6 +15,7 @@ import {
   type ResolvedPublisherOptions,
 } from './publisher-options.ts';
 import { createEventPutter } from './put-events.ts';
+import { inPublishSpan } from './telemetry.ts';
 import { createUploadGate } from './upload-gate.ts';
 import {
   uploadAttachment,
@@ -122,15 +124,17 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return { event, eventBridgeId, uploads, viaManifest, droppedAccess };
   };
 
-  const publish = async (input: PublishInput): Promise<PublishResult> => {
-    const planned = await planPublish(input, resolved);
-    try {
-      return await publishPlanned(planned, input);
-    } catch (error) {
-      for (const attachment of planned.attachments) attachment.discard();
-      throw error;
-    }
-  };
+  const publish = async (input: PublishInput): Promise<PublishResult> =>
+    await inPublishSpan(resolved, input, async (traced, span) => {
+      const planned = await planPublish(traced, resolved);
+      span.set(eventAttributes(planned.skeleton));
+      try {
+        return await publishPlanned(planned, traced);
+      } catch (error) {
+        for (const attachment of planned.attachments) attachment.discard();
+        throw error;
+      }
+    });
 
   const tracked = async (input: PublishInput): Promise<PublishResult> => {
     if (closed) throw new TypeError('publish: this publisher is closed');

@@ -4,6 +4,7 @@ import type { AttachmentInput } from '../shared/events/index.ts';
 import type { PlannedAttachment, StoredPayload } from './attachment-source.ts';
 import type { UploadProgress } from './publish-input.ts';
 import type { ResolvedPublisherOptions } from './publisher-options.ts';
+import { countUpload, inUploadSpan } from './telemetry.ts';
 import { createUploadGate } from './upload-gate.ts';
 import { upload, type UploadSource, type UploadTransport } from './upload/index.ts';
 
@@ -112,20 +113,25 @@ export async function uploadAttachment(
   const { id, name, mediaType } = item;
   const key = context.keyOf(id);
   const startedMs = clock.monotonicMs();
-  const stored = await upload(
-    item.source,
-    { bucket: store.bucket, key, mediaType },
-    {
-      transport,
-      options: options.upload,
-      clock,
-      random,
-      logger,
-      signal,
-      onProgress: progressOf(item, context),
-    },
+  const stored = await inUploadSpan(
+    { store: store.name, key },
+    async () =>
+      await upload(
+        item.source,
+        { bucket: store.bucket, key, mediaType },
+        {
+          transport,
+          options: options.upload,
+          clock,
+          random,
+          logger,
+          signal,
+          onProgress: progressOf(item, context),
+        },
+      ),
   );
   const durationMs = clock.monotonicMs() - startedMs;
+  countUpload(store.name, stored.size, durationMs);
   const { size, digest, crc32c, etag, versionId, parts, resumedParts } = stored;
   logger.info({ key, versionId, bytes: size, parts, resumedParts, durationMs }, 'payload uploaded');
   return {

@@ -3,8 +3,10 @@ import type { Attachment } from '../../shared/events/index.ts';
 import { numberInRange } from '../../shared/options.ts';
 import { attachmentOpener } from './attachment-opener.ts';
 import { resolveTransferOptions, type DownloadOptions } from './options.ts';
+import { failing } from './open-transfer.ts';
 import { readInOrder } from './read-in-order.ts';
 import { RestartBudget } from './restart.ts';
+import type { Transfer } from './transfer.ts';
 
 /**
  * Downloads a small attachment into memory, verified. Memory: twice its bytes at the end, as they arrive before.
@@ -32,6 +34,10 @@ export async function downloadBytes(
   resolved.signal?.throwIfAborted();
   const openTransfer = await attachmentOpener();
   await using transfer = openTransfer(attachment, options, resolved, resolved.signal);
+  return await failing(transfer, readAll(transfer));
+}
+
+async function readAll(transfer: Transfer): Promise<Buffer> {
   const budget = new RestartBudget();
   const rethrow = (error: unknown): never => {
     throw error;

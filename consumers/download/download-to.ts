@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import { inOrderStream } from './in-order-stream.ts';
-import type { Opener } from './open-transfer.ts';
+import { failing, type Opener } from './open-transfer.ts';
 import type { DownloadTarget } from './options.ts';
 import type { DownloadResult } from './result.ts';
 import { checkTarget } from './target.ts';
@@ -16,7 +16,7 @@ export async function downloadTo(
   signal?.throwIfAborted();
   if ('path' in checked) {
     await using transfer = await open(signal);
-    return await downloadToPath(transfer, checked);
+    return await failing(transfer, downloadToPath(transfer, checked));
   }
   let result: DownloadResult | undefined;
   const stream = inOrderStream(open, signal, (finished) => (result = finished));

@@ -59,7 +59,9 @@ async function* readAll(
   try {
     yield* readInOrder(transfer, onResult, askAgain);
   } catch (error) {
-    throw error instanceof RestartNeeded ? error.error : error;
+    const failure = error instanceof RestartNeeded ? error.error : error;
+    transfer.meter.span.fail(failure);
+    throw failure;
   } finally {
     transfer.signal.removeEventListener('abort', abort);
   }

@@ -1,5 +1,7 @@
 import type { Logger } from '../../shared/logger.ts';
+import type { TelemetrySpan } from '../../shared/telemetry.ts';
 import type { DownloadEvent, DownloadResult, ResumeReason } from './result.ts';
+import { tellDownloadSpan } from './telemetry.ts';
 
 const MAX_LISTED = 1_000;
 const MIN_STEP_BYTES = 64 * 1024;
@@ -16,20 +18,28 @@ export class Meter {
   restarts = 0;
   journalBytes = 0;
   readonly resumedAtBytes: number[] = [];
+  readonly span: TelemetrySpan;
   #receivedBytes = 0;
   #toldBytes = 0;
   readonly #onEvent: ((event: DownloadEvent) => void) | undefined;
   readonly #logger: Logger;
   readonly #object: string;
 
-  constructor(object: string, logger: Logger, onEvent: ((event: DownloadEvent) => void) | undefined) {
+  constructor(
+    object: string,
+    logger: Logger,
+    onEvent: ((event: DownloadEvent) => void) | undefined,
+    span: TelemetrySpan,
+  ) {
     this.#object = object;
+    this.span = span;
     this.#logger = logger;
     this.#onEvent = onEvent;
   }
 
   /** Tells the listener and the debug log. */
   emit(event: DownloadEvent): void {
+    tellDownloadSpan(this.span, event);
     if (event.kind !== 'progress')
       this.#logger.debug({ object: this.#object, ...event }, `download ${event.kind}`);
     try {

@@ -10,6 +10,7 @@ import { Meter } from './meter.ts';
 import type { DownloadUrlOptions, ResolvedTransferOptions } from './options.ts';
 import type { ObjectIdentity, Transfer } from './transfer.ts';
 import { keepBareUrl } from './bare-url.ts';
+import { endDownloadSpan, startDownloadSpan } from './telemetry.ts';
 import type { UrlKeeper } from './url-keeper.ts';
 
 /** A transfer, and the end of all it holds: listeners and timers. */
@@ -55,6 +56,16 @@ export function openBareTransfer(
   });
 }
 
+/** Waits for the work of a transfer; tells its span when it fails. */
+export async function failing<T>({ meter }: Transfer, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    meter.span.fail(error);
+    throw error;
+  }
+}
+
 /** Opens a transfer of this object, with these URLs. */
 export function open(
   options: ResolvedTransferOptions,
@@ -62,13 +73,13 @@ export function open(
   { identity, urls }: Opening,
 ): OpenTransfer {
   const { clock } = options;
-  const meter = new Meter(identity.label, options.logger, options.onEvent);
+  const meter = new Meter(identity.label, options.logger, options.onEvent, startDownloadSpan(identity));
   const link = linkSignals([parent]);
   setMaxListeners(0, link.signal); // every range may wait for one refetch
   try {
     const keeper = urls(meter, link.signal);
     const endDeadline = startDeadline(clock, options.deadlineMs, link, identity);
-    return {
+    const transfer = {
       options,
       clock,
       transport: options.transport,
@@ -77,13 +88,19 @@ export function open(
       identity,
       signal: link.signal,
       startedMs: clock.monotonicMs(),
+    };
+    return {
+      ...transfer,
       [Symbol.asyncDispose]() {
+        endDownloadSpan(transfer);
         endDeadline();
         link[Symbol.dispose]();
         return Promise.resolve();
       },
     };
   } catch (error) {
+    meter.span.fail(error);
+    meter.span.end();
     link[Symbol.dispose]();
     throw error;
   }

@@ -5,6 +5,8 @@ import { ForeignUrlError, isWaybillError, ObjectChangedError, UrlExpiredError } 
 import type { Access, Attachment } from '../../shared/events/index.ts';
 import type { SecretUrl } from '../../shared/secret.ts';
 import { checkAccessUrl, type Store } from '../../shared/stores.ts';
+import { inSpan } from '../../shared/telemetry.ts';
+import { instruments } from '../../shared/telemetry-metrics.ts';
 import type { FreshUrl, UrlSource } from '../url-source.ts';
 import { learnServerTime, storeNowMs, type ClockOffset } from './clock-offset.ts';
 import { refetchDueMs, type UrlLife } from './expiry.ts';
@@ -86,7 +88,14 @@ export function createUrlKeeper(options: UrlKeeperOptions): UrlKeeper {
     inARow += 1;
     meter.refetches += 1;
     meter.emit({ kind: 'refetching', reason });
-    const fresh = await abortable(source.refetch(attachment, { signal }), signal);
+    instruments().refetches.add(1, { 'waybill.refetch.reason': reason });
+    const fresh = await meter.span.within(() =>
+      inSpan(
+        'waybill.refetch',
+        { kind: 'client', attributes: { 'waybill.refetch.reason': reason } },
+        async () => await abortable(source.refetch(attachment, { signal }), signal),
+      ),
+    );
     checkSameObject(attachment, fresh);
     if (fresh.serverTimeMs !== undefined) learnServerTime(clock, clockOffset, fresh.serverTimeMs);
     const next = hold(fresh.access);
