@@ -40,6 +40,23 @@ export function showWorker(out: Output): (event: WorkerEvent) => void {
       case 'lease-lost':
         out.say(`lost the lease of ${event.eventId ?? event.messageId}: ${event.reason}`);
         break;
+      case 'circuit-opened':
+        out.say(`waiting ${formatMs(event.delayMs)}: ${event.reason} [${event.code}]`);
+        out.emit({ type: 'circuit-opened', code: event.code, reason: event.reason });
+        break;
+      case 'circuit-closed':
+        out.say(`going on after ${formatMs(event.openMs)}`);
+        out.emit({ type: 'circuit-closed' });
+        break;
+      case 'duplicate':
+        out.say(`deleted ${event.eventId ?? event.messageId}: it was handled before`);
+        out.emit({ type: 'duplicate', messageId: event.messageId, eventId: event.eventId });
+        break;
+      case 'postponed':
+        out.say(
+          `${event.eventId ?? event.messageId} has to wait: ${event.reason}; again in ${event.delaySeconds} s`,
+        );
+        break;
       case 'download':
       case 'started':
       case 'received':
@@ -47,7 +64,7 @@ export function showWorker(out: Output): (event: WorkerEvent) => void {
       case 'succeeded':
       case 'ignored':
       case 'released':
-      case 'paused':
+      case 'circuit-probing':
       case 'stopping':
       case 'stopped':
         break;

@@ -4,7 +4,7 @@ import { MAX_OBJECT_BYTES } from '../shared/limits.ts';
 import { numberInRange } from '../shared/options.ts';
 import { toStores } from '../shared/stores.ts';
 import type { DownloadEvent, DownloadOptions } from './download/index.ts';
-import { resolveAttachments } from './worker/manifest.ts';
+import { admitInline, resolveManifest } from './worker/manifest.ts';
 import { receivedAttachment, type DownloadContext } from './worker/received-attachment.ts';
 import { saveAll } from './worker/save-all.ts';
 import type { SavedFile } from './worker/types.ts';
@@ -44,7 +44,8 @@ export async function saveEvent(
     signal,
     onEvent: (attachment, downloadEvent) => onDownload?.(attachment, downloadEvent),
   };
-  const { attachments, manifest } = await resolveAttachments(event, rules, context);
+  await admitInline(event, rules);
+  const { attachments, manifest } = await resolveManifest(event, rules, context);
   const received = attachments.map((attachment) => receivedAttachment(attachment, context));
   return await saveAll(directory, { event, manifest, attachments: received });
 }

@@ -19,6 +19,8 @@ export interface HeartbeatOptions {
   readonly onExtended?: () => void;
   /** Longest hold from the receipt, in seconds. @default 41_400 (11.5 h; SQS ends it at 12 h) */
   readonly maxHoldSeconds?: number;
+  /** When the lease began, on the clock's monotonic scale. @default - now */
+  readonly sinceMs?: number;
   /** @default systemClock */
   readonly clock?: Clock;
   /** @default silentLogger */
@@ -34,6 +36,11 @@ export interface Heartbeat extends AsyncDisposable {
   readonly state: 'held' | 'lost' | 'too-long' | 'stopped';
   /** Seconds since the receipt. */
   heldSeconds(): number;
+  /**
+   * Notices, without a timer, that the lease has run out: a process that stood still finds out before it does anything
+   * else. Calls `onLost` then.
+   */
+  check(): void;
   /** Ends the heartbeat and resolves when no extension is under way. A second call does nothing more. */
   stop(): Promise<void>;
 }
@@ -59,7 +66,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   const clock = options.clock ?? systemClock;
   const logger = options.logger ?? silentLogger;
   const stopping = new AbortController();
-  const receivedAtMs = clock.monotonicMs();
+  const receivedAtMs = options.sinceMs ?? clock.monotonicMs();
   let leaseEndsMs = receivedAtMs + timeoutMs;
   let state: Heartbeat['state'] = 'held';
   const isHeld = (): boolean => state === 'held';
@@ -71,6 +78,8 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
       how === 'lost' ? new LeaseLostError(reason, { cause }) : new HandlerTimeoutError(reason, { cause }),
     );
   };
+
+  const ranOut = (): void => finish('lost', 'the visibility timeout passed without an extension');
 
   const beat = async (): Promise<void> => {
     let waitMs = timeoutMs / 2;
@@ -87,7 +96,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
           `the message was held for ${maxHoldMs / 1000} s, which is as long as SQS allows`,
         );
       }
-      if (nowMs >= leaseEndsMs) return finish('lost', 'the visibility timeout passed without an extension');
+      if (nowMs >= leaseEndsMs) return ranOut();
       try {
         const seconds = Math.floor(
           Math.min(timeoutMs / 1000, MAX_VISIBILITY_SECONDS - (nowMs - receivedAtMs) / 1000),
@@ -135,6 +144,9 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
       return state;
     },
     heldSeconds: () => (clock.monotonicMs() - receivedAtMs) / 1000,
+    check() {
+      if (clock.monotonicMs() >= leaseEndsMs) ranOut();
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   };

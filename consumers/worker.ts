@@ -1,18 +1,50 @@
+/*
+ * A worker, and each message in it, is a small state machine.
+ *
+ * The worker
+ *   starting   asks the queue for its ARN and its dead-letter queue → polling
+ *   polling    receives as many messages as the budget has room for (worker/budget.ts, worker/poll.ts)
+ *   draining   first stop: receives nothing, hands back what a poll still brings and what waits for its turn, lets
+ *              handlers end → stopped when nothing is in hand, aborting at the deadline
+ *   aborting   deadline, or second stop: aborts every handler's signal; unfinished messages become visible at once
+ *   stopped    nothing is in hand, no timer, listener or socket is left
+ *
+ * The circuit (worker/circuit.ts), beside polling
+ *   closed     messages are received
+ *   open       something that every message needs is broken: nothing is received, what waits for its turn is given
+ *              back, `ready` is false; after 5 s, doubling up to 5 min → probing
+ *   probing    one message at a time; one that succeeds → closed, one that finds it still broken → open, for longer.
+ *              When SQS itself was broken, the next good receive closes it
+ *
+ * A message (worker/handle-message.ts)
+ *   received   its visibility heartbeat begins; it runs until just before the last call
+ *   checked    parsed, for this consumer, of a known type, every attachment admissible; no byte fetched yet
+ *   waiting    for a place: messages and bytes, first come first served; large ones apart
+ *   leasing    takes the event's idempotency record: done → deleted; another's → waits aside for up to two leases,
+ *              then is given back
+ *   in work    handler timeout, both heartbeats; manifest, downloads, handler
+ *   recorded   the idempotency record says done; from here the event is never handled again
+ *   settled    deleted, dead-lettered and deleted, visible again, or left alone because the lease was lost; a record
+ *              that was not completed is given back first
+ */
 import { setMaxListeners } from 'node:events';
 import { createClockOffset, type DownloadOptions } from './download/index.ts';
 import { WorkerStoppedError } from './outcomes.ts';
+import { createMessageCalls } from './worker/batches.ts';
+import { createBudget, type Budget } from './worker/budget.ts';
+import { createCircuit, type Circuit, type CircuitStatus } from './worker/circuit.ts';
 import { resolveWorkerOptions, type ResolvedWorkerOptions, type WorkerOptions } from './worker/options.ts';
-import { createPause } from './worker/pause.ts';
 import { poll } from './worker/poll.ts';
 import { createQueue } from './worker/queue.ts';
-import { safeEmit, zeroCounters, type Counters } from './worker/runtime.ts';
-import { createSlots, type Slots } from './worker/slots.ts';
+import { callMs, safeEmit, zeroCounters, type Counters } from './worker/runtime.ts';
 import { learnQueue } from './worker/start.ts';
 import type { EventSchemas, WorkerEvent, WorkerStats } from './worker/types.ts';
 
 export { workerDefaults } from './worker/options.ts';
+export type { CircuitStatus, SharedFailure } from './worker/circuit.ts';
 export type {
   BackoffOptions,
+  IdempotencyOptions,
   SqsConnection,
   WorkerDownloadOptions,
   WorkerOptions,
@@ -30,9 +62,6 @@ export type {
   WorkerStats,
 } from './worker/types.ts';
 
-/** Pauses while everything is unavailable: 5 s at first, 5 min at most. */
-const PAUSE_BACKOFF = { backoffBaseMs: 5_000, backoffCapMs: 300_000 };
-
 /** A running worker. */
 export interface Worker extends AsyncDisposable {
   /**
@@ -42,6 +71,10 @@ export interface Worker extends AsyncDisposable {
    */
   readonly done: Promise<WorkerStats>;
   readonly stats: WorkerStats;
+  /** True while it takes messages: it has learned its queue, was not told to stop, and its circuit is closed. */
+  readonly ready: boolean;
+  /** Why it takes none, if something that every message needs is broken. */
+  readonly circuit: CircuitStatus;
   /**
    * First call: polls no more, hands back what a poll still brings, waits for running handlers, and at the deadline
    * aborts their signals. Second call: aborts them at once and waits for nothing. Unfinished messages are made visible.
@@ -55,15 +88,13 @@ export interface Worker extends AsyncDisposable {
  * Starts a worker: receives events from a queue, checks them, and hands each to the handler with its attachments ready
  * to be fetched.
  *
- * States: *starting* (asks the queue for its dead-letter queue) → *polling* ⇄ *paused* (something that every message
- * needs is broken) → *draining* (first stop) → *aborting* (deadline, or second stop) → *stopped*.
- *
- * What becomes of a message: handled → deleted. `Reject`, or anything else of disposition `reject` → dead-letter queue
+ * What becomes of a message: handled, or handled before → deleted. `Reject`, or anything else of disposition `reject` → dead-letter queue
  * with the reason in the attribute `waybill.reject`, then deleted. `unavailable` → visible again after a long backoff,
- * and the worker pauses. Anything else → visible again after a full-jitter backoff by receive count. A message whose
+ * and the circuit opens. Anything else → visible again after a full-jitter backoff by receive count. A message whose
  * lease was lost is left alone. Payloads are never deleted.
  *
- * Handlers run **at least once** per event, in no particular order.
+ * Handlers run **at least once** per event, in no particular order. With idempotency records an event that was handled is
+ * not handled again; its effects happen once if they commit with `event.idempotencyKey`.
  *
  * @throws {TypeError|RangeError} naming the option that is wrong
  * @example
@@ -87,11 +118,17 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
     done: new AbortController(),
   };
   // One listener per message in work is no leak.
-  for (const { signal } of Object.values(signals)) setMaxListeners(2 * resolved.concurrency + 10, signal);
+  for (const { signal } of Object.values(signals)) setMaxListeners(4 * resolved.concurrency + 40, signal);
   const counters = zeroCounters();
-  const slots = createSlots(resolved.concurrency);
+  const budget = createBudget(resolved);
   const emit = safeEmit(resolved.onEvent, resolved.logger);
-  const stats = (): WorkerStats => ({ ...counters, inFlight: slots.running });
+  const circuit = createCircuit(resolved.clock, resolved.random, (event) => {
+    if (event.kind === 'circuit-opened') resolved.logger.error(event, 'the circuit has opened');
+    else resolved.logger.info(event, 'the circuit has changed');
+    emit(event);
+  });
+  let isPolling = false;
+  const stats = (): WorkerStats => ({ ...counters, inFlight: budget.inHand });
 
   const stop = async ({ deadlineMs = resolved.stopDeadlineMs } = {}): Promise<WorkerStats> => {
     const again = signals.stop.signal.aborted;
@@ -100,7 +137,9 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
       signals.force.abort(new WorkerStoppedError('the worker was told to stop at once'));
       signals.work.abort(signals.force.signal.reason);
     } else {
-      signals.stop.abort(new WorkerStoppedError('the worker stops'));
+      const reason = new WorkerStoppedError('the worker stops');
+      signals.stop.abort(reason);
+      budget.turnAway(reason);
       resolved.clock.sleep(deadlineMs, signals.done.signal).then(
         () => signals.work.abort(new WorkerStoppedError(`the worker waited ${deadlineMs} ms, and stops now`)),
         () => undefined,
@@ -114,13 +153,16 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
     try {
       await run(resolved, {
         counters,
-        slots,
+        budget,
+        circuit,
         emit,
+        onPolling: () => (isPolling = true),
         stop: signals.stop.signal,
         work: signals.work.signal,
         force: signals.force.signal,
       });
     } finally {
+      isPolling = false;
       resolved.signal?.removeEventListener('abort', onAbort);
       signals.done.abort();
       if (resolved.ownsSqs) resolved.sqs.destroy();
@@ -138,6 +180,12 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
     get stats() {
       return stats();
     },
+    get ready() {
+      return isPolling && !signals.stop.signal.aborted && circuit.status.state === 'closed';
+    },
+    get circuit() {
+      return circuit.status;
+    },
     async [Symbol.asyncDispose]() {
       await stop();
     },
@@ -146,15 +194,17 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
 
 interface RunParts {
   readonly counters: Counters;
-  readonly slots: Slots;
+  readonly budget: Budget;
+  readonly circuit: Circuit;
   readonly emit: (event: WorkerEvent) => void;
+  readonly onPolling: () => void;
   readonly stop: AbortSignal;
   readonly work: AbortSignal;
   readonly force: AbortSignal;
 }
 
 async function run(options: ResolvedWorkerOptions, parts: RunParts): Promise<void> {
-  const { counters, slots, emit, stop, work, force } = parts;
+  const { stop, work, force, onPolling, ...shared } = parts;
   const { clock, random, logger } = options;
   const queue = createQueue(options.sqs, options.queueUrl);
   const facts = await learnQueue(queue, options, logger, stop).catch((error: unknown) => {
@@ -162,11 +212,21 @@ async function run(options: ResolvedWorkerOptions, parts: RunParts): Promise<voi
     throw error;
   });
   if (facts === undefined) return;
-  emit({ kind: 'started', deadLetterQueueUrl: facts.deadLetterQueueUrl });
-  const pause = createPause(clock, random, PAUSE_BACKOFF);
-  const download = downloadOptions(options);
-  const signals = { workSignal: work, forceSignal: force };
-  await poll({ options, queue, ...facts, download, pause, counters, logger, emit, ...signals }, slots, stop);
+  shared.emit({ kind: 'started', deadLetterQueueUrl: facts.deadLetterQueueUrl });
+  onPolling();
+  const signals = { stopSignal: stop, workSignal: work, forceSignal: force };
+  const calls = createMessageCalls(queue, { clock, random, callMs: () => callMs(signals) });
+  await poll({
+    latestPoll: { ended: Promise.resolve() },
+    options,
+    queue,
+    calls,
+    ...facts,
+    ...shared,
+    download: downloadOptions(options),
+    logger,
+    ...signals,
+  });
 }
 
 function downloadOptions(options: ResolvedWorkerOptions): DownloadOptions {

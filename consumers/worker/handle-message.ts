@@ -3,13 +3,13 @@ import { linkSignals } from '../../shared/cancellation.ts';
 import { HandlerTimeoutError, LeaseLostError } from '../outcomes.ts';
 import { startHeartbeat } from '../visibility.ts';
 import { attempt, type Delivery } from './attempt.ts';
-import { outcomeOf, type Outcome } from './outcome.ts';
-import { withGrace } from './patience.ts';
+import { describeError, outcomeOf, type Outcome } from './outcome.ts';
+import { withGrace, within } from './patience.ts';
 import { isLeaseLost, type QueueMessage } from './queue.ts';
-import type { WorkerRuntime } from './runtime.ts';
+import { callMs, type WorkerRuntime } from './runtime.ts';
 import { idsOf, settle } from './settle.ts';
 
-/** How long a handler may take to wind down after its signal has aborted, in milliseconds; its slot is taken until then. */
+/** How long a handler may take to wind down after its signal has aborted, in milliseconds; its place is taken until then. */
 const ABORT_GRACE_MS = 5_000;
 
 /**
@@ -17,56 +17,81 @@ const ABORT_GRACE_MS = 5_000;
  * Leaves no listener, timer or download behind; only a handler that ignores its signal may run on.
  */
 export async function handleMessage(message: QueueMessage, runtime: WorkerRuntime): Promise<void> {
-  const { options, queue, logger, counters, emit, forceSignal } = runtime;
-  const { clock } = options;
+  const { options, calls, budget, logger, counters, emit } = runtime;
+  const { clock, handlerTimeoutSeconds } = options;
   const beganMs = clock.monotonicMs();
   using work = linkSignals([runtime.workSignal]);
   setMaxListeners(0, work.signal); // a handler may start a download per attachment
-  const delivery: Delivery = { message, signal: work.signal, event: undefined };
+  const place = budget.arrive();
+  const timer = new AbortController();
+  const timeOut = async (): Promise<void> => {
+    await clock.sleep(handlerTimeoutSeconds * 1000, timer.signal);
+    work.abort(new HandlerTimeoutError(`the handler took longer than ${handlerTimeoutSeconds} s`));
+  };
+  const delivery: Delivery = {
+    message,
+    signal: work.signal,
+    place,
+    abort: (reason) => work.abort(reason),
+    startTimeout: () => void timeOut().catch(() => undefined),
+    assertHeld: () => {
+      heartbeat.check();
+      delivery.held?.heartbeat.check();
+      work.signal.throwIfAborted();
+    },
+    event: undefined,
+    held: undefined,
+  };
   counters.received += 1;
   emit({ kind: 'received', ...idsOf(delivery) });
   const heartbeat = startHeartbeat({
     visibilityTimeoutSeconds: options.visibilityTimeoutSeconds,
-    extend: (seconds, signal) => queue.changeVisibility(message.receiptHandle, seconds, signal),
+    extend: (seconds, signal) => calls.changeVisibility(message.receiptHandle, seconds, signal),
     isLost: isLeaseLost,
     onLost: (error) => work.abort(error),
     onExtended: () => emit({ kind: 'extended', ...idsOf(delivery) }),
     clock,
     logger,
   });
-  const outcome = await decide(
-    delivery,
-    runtime,
-    (reason) => work.abort(reason),
-    async (running) =>
-      withGrace(running, work.signal, { clock, graceMs: ABORT_GRACE_MS, force: forceSignal }),
-  );
+  const outcome = await decide(delivery, runtime);
+  timer.abort();
   work.abort(new Error('the message is done')); // ends downloads that the handler left running
-  if (outcome.kind === 'succeeded') runtime.pause.recovered();
+  place.leave();
+  await giveBack(delivery, outcome, runtime);
   await settle({ delivery, heartbeat, outcome, durationMs: clock.monotonicMs() - beganMs }, runtime);
+  place.gone();
 }
 
-/** Runs the attempt under the handler's timeout and says what became of it. */
-async function decide(
-  delivery: Delivery,
-  runtime: WorkerRuntime,
-  abort: (reason: unknown) => void,
-  patiently: (running: Promise<Outcome>) => Promise<Outcome>,
-): Promise<Outcome> {
-  const { clock, handlerTimeoutSeconds } = runtime.options;
-  const timer = new AbortController();
-  const timeout = clock.sleep(handlerTimeoutSeconds * 1000, timer.signal).then(
-    () => abort(new HandlerTimeoutError(`the handler took longer than ${handlerTimeoutSeconds} s`)),
-    () => undefined,
-  );
+/** Runs the attempt and says what became of it. */
+async function decide(delivery: Delivery, runtime: WorkerRuntime): Promise<Outcome> {
+  const { signal } = delivery;
+  const grace = { clock: runtime.options.clock, graceMs: ABORT_GRACE_MS, force: runtime.forceSignal };
   try {
-    const outcome = await patiently(attempt(delivery, runtime));
-    const reason: unknown = delivery.signal.reason;
+    const outcome = await withGrace(attempt(delivery, runtime), signal, grace);
+    const reason: unknown = signal.reason;
     return reason instanceof LeaseLostError ? { kind: 'lost', error: reason } : outcome;
   } catch (error) {
-    return outcomeOf(error, delivery.signal);
-  } finally {
-    timer.abort();
-    await timeout;
+    return outcomeOf(error, signal);
+  }
+}
+
+/**
+ * Gives an idempotency record back that was not completed, a rejected event's too: redriven, it must be handled anew.
+ * What fails is logged; the record is then stale after its lease.
+ */
+async function giveBack(
+  { held, message, event }: Delivery,
+  outcome: Outcome,
+  runtime: WorkerRuntime,
+): Promise<void> {
+  if (held === undefined) return;
+  await held.heartbeat.stop();
+  if (outcome.kind === 'succeeded') return;
+  const reason = 'error' in outcome ? describeError(outcome.error).reason : outcome.kind;
+  try {
+    await within(runtime.options.clock, callMs(runtime), (signal) => held.lease.release(reason, signal));
+  } catch (error) {
+    const ids = { messageId: message.messageId, eventId: event?.id };
+    runtime.logger.warn({ ...ids, error }, 'an idempotency record could not be given back; it becomes stale');
   }
 }

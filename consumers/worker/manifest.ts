@@ -17,26 +17,36 @@ export interface ResolvedAttachments {
 }
 
 /**
- * Admits the attachments of an event: those it names itself, or those of its manifest object, which is fetched for it.
+ * Admits what the event itself names: its attachments, and the object that its manifest stands in.
+ *
+ * @throws {UnknownStoreError|ForeignUrlError|ClaimCheckError|SizeLimitError} when one is refused
+ */
+export async function admitInline(event: WaybillEvent, rules: AdmissionRules): Promise<void> {
+  for (const attachment of event.data.attachments) await admitAttachment(attachment, event, rules);
+  const { manifest } = event.data;
+  if (manifest === undefined) return;
+  if (manifest.size > MAX_MANIFEST_BYTES) {
+    throw new SizeLimitError(
+      `the manifest has ${manifest.size} bytes, the limit is ${MAX_MANIFEST_BYTES} bytes`,
+    );
+  }
+  await admitAttachment(manifest, event, { ...rules, maxAttachmentBytes: MAX_MANIFEST_BYTES });
+}
+
+/**
+ * The attachments of an admitted event: those it names itself, and those of its manifest object, which is fetched for
+ * it and whose attachments are then admitted.
  *
  * @throws {UnknownStoreError|ForeignUrlError|ClaimCheckError|SizeLimitError} when one is refused
  * @throws {EventParseError} when the manifest is not one
  */
-export async function resolveAttachments(
+export async function resolveManifest(
   event: WaybillEvent,
   rules: AdmissionRules,
   context: DownloadContext,
 ): Promise<ResolvedAttachments> {
-  const inline = event.data.attachments;
-  for (const attachment of inline) await admitAttachment(attachment, event, rules);
-  const { manifest: object } = event.data;
+  const { attachments: inline, manifest: object } = event.data;
   if (object === undefined) return { attachments: inline, manifest: undefined };
-  if (object.size > MAX_MANIFEST_BYTES) {
-    throw new SizeLimitError(
-      `the manifest has ${object.size} bytes, the limit is ${MAX_MANIFEST_BYTES} bytes`,
-    );
-  }
-  await admitAttachment(object, event, { ...rules, maxAttachmentBytes: MAX_MANIFEST_BYTES });
   const bytes = await downloadBytes(
     object,
     { maxBytes: MAX_MANIFEST_BYTES },

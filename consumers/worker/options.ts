@@ -7,6 +7,7 @@ import { httpUrl, nonEmptyString, numberInRange, show } from '../../shared/optio
 import { resolveRetryOptions, type RetryOptions } from '../../shared/retry.ts';
 import { toStores, type Stores, type StoresOptions } from '../../shared/stores.ts';
 import { resolveTransferOptions, type DownloadOptions } from '../download/options.ts';
+import type { IdempotencyStore } from '../idempotency/types.ts';
 import type { UrlSource } from '../url-source.ts';
 import { MAX_HOLD_SECONDS, MAX_VISIBILITY_SECONDS } from './sqs-limits.ts';
 import type { EventSchemas, Handler, WorkerEvent } from './types.ts';
@@ -23,6 +24,20 @@ export type WorkerDownloadOptions = Omit<
 /** Delays of messages that come again. */
 export type BackoffOptions = Pick<RetryOptions, 'backoffBaseMs' | 'backoffCapMs'>;
 
+/** How a worker remembers what it has handled. */
+export interface IdempotencyOptions {
+  readonly store: IdempotencyStore;
+  /** Length of an event's lease, renewed while it is in work. From 1 to 43,200. @default - `visibilityTimeoutSeconds` */
+  readonly leaseSeconds?: number;
+}
+
+/** `IdempotencyOptions`, with the consumer's name. */
+export interface ResolvedIdempotency {
+  readonly store: IdempotencyStore;
+  readonly consumer: string;
+  readonly leaseMs: number;
+}
+
 export interface WorkerOptions<Schemas extends EventSchemas> {
   /** A standard queue that an EventBridge rule feeds. */
   readonly queueUrl: string;
@@ -37,6 +52,8 @@ export interface WorkerOptions<Schemas extends EventSchemas> {
   readonly handler: Handler<Schemas>;
   /** This consumer's name. Replays for another consumer are deleted untouched. @default - every replay is handled */
   readonly consumer?: string;
+  /** Where this consumer's idempotency records stand; it then needs its name. @default - none: every delivery is handled */
+  readonly idempotency?: IdempotencyOptions;
   /** Where fresh URLs come from. @default - none: an event whose URL has expired is retried, in vain */
   readonly urlSource?: UrlSource;
   /** With the producers' public keys: a claim check is verified before anything is fetched. @default - its claims are compared only */
@@ -46,6 +63,11 @@ export interface WorkerOptions<Schemas extends EventSchemas> {
   readonly sqs?: SQSClient | SqsConnection;
   /** Messages in work at once. From 1 to 1,000. @default 4 */
   readonly concurrency?: number;
+  /**
+   * Sum of the attachments' sizes of the events in work, in bytes. From 1. An event of more than half of it counts as
+   * half, and only one such is in work at a time: it never keeps small ones from their turn. @default 8 GiB
+   */
+  readonly maxBytesInFlight?: number;
   /** Length of a long poll, in seconds. From 0 to 20. @default 20 */
   readonly pollWaitSeconds?: number;
   /** Extended by a heartbeat for as long as a message is in work. From 10 to 43,200. @default 60 */
@@ -73,6 +95,7 @@ export interface WorkerOptions<Schemas extends EventSchemas> {
 export const workerDefaults = {
   onUnknownType: 'reject',
   concurrency: 4,
+  maxBytesInFlight: 8 * 1024 ** 3,
   pollWaitSeconds: 20,
   visibilityTimeoutSeconds: 60,
   handlerTimeoutSeconds: 3600,
@@ -90,6 +113,7 @@ export interface ResolvedWorkerOptions {
   readonly onUnknownType: 'reject' | 'ignore';
   readonly handler: Handler<EventSchemas>;
   readonly consumer: string | undefined;
+  readonly idempotency: ResolvedIdempotency | undefined;
   readonly urlSource: UrlSource | undefined;
   readonly claimCheckVerifier: Pick<ClaimCheckVerifier, 'verify'> | undefined;
   readonly download: WorkerDownloadOptions;
@@ -97,6 +121,7 @@ export interface ResolvedWorkerOptions {
   /** True for a client of our own, which we close. */
   readonly ownsSqs: boolean;
   readonly concurrency: number;
+  readonly maxBytesInFlight: number;
   readonly pollWaitSeconds: number;
   readonly visibilityTimeoutSeconds: number;
   readonly handlerTimeoutSeconds: number;
@@ -145,6 +170,11 @@ export function resolveWorkerOptions<Schemas extends EventSchemas>(
     claimCheckVerifier: options.claimCheckVerifier,
     download,
     concurrency: number('concurrency', 1, 1000),
+    maxBytesInFlight: numberInRange('maxBytesInFlight', options.maxBytesInFlight ?? d.maxBytesInFlight, {
+      min: 1,
+      max: Number.MAX_SAFE_INTEGER,
+      unit: 'bytes',
+    }),
     pollWaitSeconds: number('pollWaitSeconds', 0, 20, 's'),
     visibilityTimeoutSeconds: number('visibilityTimeoutSeconds', 10, MAX_VISIBILITY_SECONDS, 's'),
     handlerTimeoutSeconds: number('handlerTimeoutSeconds', 1, MAX_HOLD_SECONDS, 's'),
@@ -169,10 +199,26 @@ export function resolveWorkerOptions<Schemas extends EventSchemas>(
     signal: options.signal,
     onEvent: options.onEvent,
   };
+  const idempotency = resolveIdempotency(options.idempotency, checked);
   resolveTransferOptions(download);
   const { sqs = {} } = options;
   const isClient = 'send' in sqs;
-  return { ...checked, sqs: isClient ? sqs : new SQSClient(sqs), ownsSqs: !isClient };
+  return { ...checked, idempotency, sqs: isClient ? sqs : new SQSClient(sqs), ownsSqs: !isClient };
+}
+
+function resolveIdempotency(
+  options: IdempotencyOptions | undefined,
+  { consumer, visibilityTimeoutSeconds }: { consumer: string | undefined; visibilityTimeoutSeconds: number },
+): ResolvedIdempotency | undefined {
+  if (options === undefined) return undefined;
+  const { store, leaseSeconds = visibilityTimeoutSeconds } = options;
+  if (typeof (store as { acquire?: unknown } | undefined)?.acquire !== 'function') {
+    throw new TypeError(`idempotency.store: got ${show(store)}, expected an IdempotencyStore`);
+  }
+  const name = nonEmptyString('consumer (idempotency needs it)', consumer);
+  const bounds = { min: 1, max: MAX_VISIBILITY_SECONDS, unit: 's' };
+  const seconds = numberInRange('idempotency.leaseSeconds', leaseSeconds, bounds);
+  return { store, consumer: name, leaseMs: seconds * 1000 };
 }
 
 /** Order is not promised, so a FIFO queue would promise too much. */

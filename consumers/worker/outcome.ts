@@ -1,16 +1,21 @@
 import { isWaybillError, type WaybillError } from '../../shared/errors.ts';
 import { redactText } from '../../shared/redact.ts';
 import { HandlerTimeoutError, LeaseLostError, RetryLater, WorkerStoppedError } from '../outcomes.ts';
+import { PostponedError } from './postponed.ts';
 
 /** What becomes of a message. */
 export type Outcome =
   /** Handled: delete. */
   | { readonly kind: 'succeeded' }
+  /** Handled before: delete. */
+  | { readonly kind: 'duplicate' }
   /** Not for us: delete. */
   | { readonly kind: 'ignored'; readonly reason: string }
   /** Visible again, after the delay that was asked for, or backoff. */
   | { readonly kind: 'retry'; readonly error: unknown; readonly delaySeconds?: number }
-  /** Visible again after a longer backoff; the worker pauses. */
+  /** Nothing is wrong: visible again after this delay. */
+  | { readonly kind: 'postpone'; readonly error: PostponedError }
+  /** Visible again after a longer backoff; the circuit opens. */
   | { readonly kind: 'unavailable'; readonly error: unknown }
   /** To the dead-letter queue. */
   | { readonly kind: 'reject'; readonly error: WaybillError }
@@ -29,8 +34,10 @@ export function outcomeOf(error: unknown, signal: AbortSignal): Outcome {
   const reason: unknown = signal.aborted ? signal.reason : undefined;
   if (reason instanceof LeaseLostError) return { kind: 'lost', error: reason };
   if (isWaybillError(error) && error.disposition === 'reject') return { kind: 'reject', error };
-  if (reason instanceof WorkerStoppedError) return { kind: 'release' };
+  if (reason instanceof WorkerStoppedError || error instanceof WorkerStoppedError) return { kind: 'release' };
+  if (error instanceof LeaseLostError) return { kind: 'lost', error };
   if (reason instanceof HandlerTimeoutError) return { kind: 'retry', error: reason };
+  if (error instanceof PostponedError) return { kind: 'postpone', error };
   if (error instanceof RetryLater && error.delaySeconds !== undefined) {
     return { kind: 'retry', error, delaySeconds: error.delaySeconds };
   }

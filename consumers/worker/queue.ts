@@ -1,10 +1,11 @@
 import {
-  ChangeMessageVisibilityCommand,
-  DeleteMessageCommand,
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
+  type BatchResultErrorEntry,
   type MessageAttributeValue,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
@@ -27,7 +28,27 @@ export interface QueueDescription {
   readonly deadLetterQueueArn: string | undefined;
 }
 
-/** The calls that a worker makes on its queue. Every one takes a signal and leaves no listener on it. */
+/** A message's new visibility timeout, in seconds from now. */
+export interface VisibilityChange {
+  readonly receiptHandle: string;
+  readonly seconds: number;
+}
+
+/** For each entry of a batch, in order: what was wrong with it, or undefined. */
+export type BatchResults = readonly (Error | undefined)[];
+
+/** One entry of a batch that SQS did not take; `name` is its code. */
+export class BatchEntryError extends Error {
+  constructor({ Code, Message }: Pick<BatchResultErrorEntry, 'Code' | 'Message'>) {
+    super(Message ?? Code ?? 'no reason given');
+    this.name = Code ?? 'BatchEntryError';
+  }
+}
+
+/**
+ * The calls that a worker makes on its queue: the seam between the worker and a client of SQS. Every call takes a
+ * signal, leaves no listener on it, and throws its reason when it aborts. Batches hold 1 to 10 entries.
+ */
 export interface Queue {
   readonly url: string;
   describe(signal: AbortSignal): Promise<QueueDescription>;
@@ -36,8 +57,8 @@ export interface Queue {
     request: { maxMessages: number; waitSeconds: number; visibilityTimeoutSeconds: number },
     signal: AbortSignal,
   ): Promise<QueueMessage[]>;
-  changeVisibility(receiptHandle: string, seconds: number, signal: AbortSignal): Promise<void>;
-  remove(receiptHandle: string, signal: AbortSignal): Promise<void>;
+  changeVisibilityBatch(changes: readonly VisibilityChange[], signal: AbortSignal): Promise<BatchResults>;
+  deleteBatch(receiptHandles: readonly string[], signal: AbortSignal): Promise<BatchResults>;
   /** Sends to any queue. */
   send(
     queueUrl: string,
@@ -87,17 +108,28 @@ export function createQueue(client: SQSClient, url: string): Queue {
         attributes: message.MessageAttributes ?? {},
       }));
     },
-    async changeVisibility(receiptHandle, seconds, signal) {
-      const command = new ChangeMessageVisibilityCommand({
+    async changeVisibilityBatch(changes, signal) {
+      const command = new ChangeMessageVisibilityBatchCommand({
         QueueUrl: url,
-        ReceiptHandle: receiptHandle,
-        VisibilityTimeout: seconds,
+        Entries: changes.map(({ receiptHandle, seconds }, index) => ({
+          Id: String(index),
+          ReceiptHandle: receiptHandle,
+          VisibilityTimeout: seconds,
+        })),
       });
-      await linked(signal, (abortSignal) => client.send(command, { abortSignal }));
+      const { Failed } = await linked(signal, (abortSignal) => client.send(command, { abortSignal }));
+      return resultsOf(changes.length, Failed);
     },
-    async remove(receiptHandle, signal) {
-      const command = new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: receiptHandle });
-      await linked(signal, (abortSignal) => client.send(command, { abortSignal }));
+    async deleteBatch(receiptHandles, signal) {
+      const command = new DeleteMessageBatchCommand({
+        QueueUrl: url,
+        Entries: receiptHandles.map((receiptHandle, index) => ({
+          Id: String(index),
+          ReceiptHandle: receiptHandle,
+        })),
+      });
+      const { Failed } = await linked(signal, (abortSignal) => client.send(command, { abortSignal }));
+      return resultsOf(receiptHandles.length, Failed);
     },
     async send(queueUrl, body, attributes, signal) {
       const command = new SendMessageCommand({
@@ -144,6 +176,12 @@ async function linked<T>(signal: AbortSignal, send: (signal: AbortSignal) => Pro
     signal.throwIfAborted(); // the SDK throws an AbortError of its own; callers get the reason
     throw error;
   }
+}
+
+function resultsOf(count: number, failed: readonly BatchResultErrorEntry[] = []): BatchResults {
+  const results: (Error | undefined)[] = Array.from({ length: count }, () => undefined);
+  for (const entry of failed) results[Number(entry.Id)] = new BatchEntryError(entry);
+  return results;
 }
 
 function deadLetterTarget(redrivePolicy: string | undefined): string | undefined {

@@ -16,6 +16,8 @@ export interface DownloadContext {
   /** Ends them all: the message's signal. */
   readonly signal: AbortSignal | undefined;
   readonly onEvent: (attachment: Attachment, event: DownloadEvent) => void;
+  /** Called when a file or buffer is whole, before the handler gets it; what it throws fails the download. */
+  readonly assertHeld?: () => void;
 }
 
 /** Gives an attachment the methods by which a handler fetches it. They are not enumerable: logs show fields only. */
@@ -32,14 +34,18 @@ export function receivedAttachment(attachment: Attachment, context: DownloadCont
     saveTo: (path, options = {}) => {
       const { partialPath } = options;
       const target = { path, ...(partialPath === undefined ? {} : { partialPath }) };
-      return whileLinked(context.signal, options.signal, (signal) =>
-        download(attachment, target, optionsFor(options, signal)),
-      );
+      return whileLinked(context.signal, options.signal, async (signal) => {
+        const result = await download(attachment, target, optionsFor(options, signal));
+        context.assertHeld?.();
+        return result;
+      });
     },
     bytes: (limits, options = {}) =>
-      whileLinked(context.signal, options.signal, (signal) =>
-        downloadBytes(attachment, limits, optionsFor(options, signal)),
-      ),
+      whileLinked(context.signal, options.signal, async (signal) => {
+        const bytes = await downloadBytes(attachment, limits, optionsFor(options, signal));
+        context.assertHeld?.();
+        return bytes;
+      }),
     stream: (options = {}) => {
       const link = linkSignals([context.signal, options.signal]);
       const stream = downloadStream(attachment, optionsFor(options, link.signal));

@@ -4,16 +4,16 @@ import type { Heartbeat } from '../visibility.ts';
 import type { Delivery } from './attempt.ts';
 import { describeError, type Outcome } from './outcome.ts';
 import { within } from './patience.ts';
-import { equalJitterMs } from './pause.ts';
+import type { PostponedError } from './postponed.ts';
+import { equalJitterMs } from './backoff.ts';
+import { CircuitOpenError } from './circuit.ts';
 import { isLeaseLost } from './queue.ts';
-import type { WorkerRuntime } from './runtime.ts';
+import { callMs, type WorkerRuntime } from './runtime.ts';
 import { MAX_VISIBILITY_SECONDS } from './sqs-limits.ts';
 
-/** Longest that the last call for a message may take, in milliseconds; less when the stop is forced. */
-const CALL_MS = 10_000;
-const FORCED_CALL_MS = 2_000;
-/** An outage outlasts a hiccup: its backoff begins that many times later. */
+/** An outage outlasts a hiccup: its backoff begins that many times later, and is capped at twice the cap. */
 const UNAVAILABLE_FACTOR = 30;
+const UNAVAILABLE_CAP_FACTOR = 2;
 
 /** A delivery whose outcome is known. */
 export interface Settlement {
@@ -33,6 +33,7 @@ export async function settle(settlement: Settlement, runtime: WorkerRuntime): Pr
   if (heartbeat.state === 'lost') return await leave(settlement, runtime, outcome);
   switch (outcome.kind) {
     case 'succeeded':
+    case 'duplicate':
     case 'ignored':
       return await finish(settlement, runtime, outcome);
     case 'reject':
@@ -43,7 +44,9 @@ export async function settle(settlement: Settlement, runtime: WorkerRuntime): Pr
       return await comeAgain(settlement, runtime, outcome, outcome.delaySeconds ?? backoffSeconds);
     }
     case 'unavailable':
-      return await comeAgain(settlement, runtime, outcome, pauseSeconds(delivery, runtime));
+      return await comeAgain(settlement, runtime, outcome, outageSeconds(delivery, runtime, outcome.error));
+    case 'postpone':
+      return await comeAgain(settlement, runtime, outcome, postponeSeconds(delivery, outcome.error, runtime));
     case 'release':
       return await release(settlement, runtime);
     case 'lost':
@@ -54,13 +57,17 @@ export async function settle(settlement: Settlement, runtime: WorkerRuntime): Pr
 async function finish(
   settlement: Settlement,
   runtime: WorkerRuntime,
-  outcome: Extract<Outcome, { kind: 'succeeded' | 'ignored' }>,
+  outcome: Extract<Outcome, { kind: 'succeeded' | 'duplicate' | 'ignored' }>,
 ): Promise<void> {
   const { counters, emit } = runtime;
+  if (outcome.kind === 'succeeded') runtime.circuit.recovered('work');
   if (!(await removeFromQueue(settlement, runtime))) return;
   if (outcome.kind === 'succeeded') {
     counters.succeeded += 1;
     emit({ kind: 'succeeded', durationMs: settlement.durationMs, ...idsOf(settlement.delivery) });
+  } else if (outcome.kind === 'duplicate') {
+    counters.duplicates += 1;
+    emit({ kind: 'duplicate', ...idsOf(settlement.delivery) });
   } else {
     counters.ignored += 1;
     emit({ kind: 'ignored', reason: outcome.reason, ...idsOf(settlement.delivery) });
@@ -113,19 +120,40 @@ function rejectionOf({ message, event }: Delivery, runtime: WorkerRuntime, error
   };
 }
 
-/** Begins or keeps the worker's pause, and says when this message shall come again. */
-function pauseSeconds({ message }: Delivery, { options, pause, emit }: WorkerRuntime): number {
+/** Opens the circuit, unless it is open, and says when this message shall come again. */
+function outageSeconds({ message }: Delivery, runtime: WorkerRuntime, error: unknown): number {
+  const { options, circuit, budget } = runtime;
   const { backoffBaseMs, backoffCapMs } = options.backoff;
-  const delayMs = pause.begin();
-  if (delayMs !== undefined) emit({ kind: 'paused', delayMs });
-  const backoff = { backoffBaseMs: backoffBaseMs * UNAVAILABLE_FACTOR, backoffCapMs };
+  if (!(error instanceof CircuitOpenError)) {
+    circuit.trip(describeError(error), 'work');
+    // Those that wait for their turn would fail too: they are given back before they do.
+    budget.turnAway(new CircuitOpenError('the circuit has opened', { cause: error }));
+  }
+  const backoff = {
+    backoffBaseMs: backoffBaseMs * UNAVAILABLE_FACTOR,
+    backoffCapMs: backoffCapMs * UNAVAILABLE_CAP_FACTOR,
+  };
   return Math.ceil(equalJitterMs(message.receiveCount, backoff, options.random) / 1000);
+}
+
+/** What the message waits for, and more after many deliveries: waiting must not wear out `maxReceiveCount`. */
+function postponeSeconds(
+  { message }: Delivery,
+  { delaySeconds }: PostponedError,
+  { options }: WorkerRuntime,
+): number {
+  const { backoffCapMs } = options.backoff;
+  const backoff = {
+    backoffBaseMs: delaySeconds * 1000,
+    backoffCapMs: Math.max(backoffCapMs, delaySeconds * 1000),
+  };
+  return Math.ceil(delaySeconds + equalJitterMs(message.receiveCount, backoff, options.random) / 1000);
 }
 
 async function comeAgain(
   settlement: Settlement,
   runtime: WorkerRuntime,
-  outcome: Extract<Outcome, { kind: 'retry' | 'unavailable' }>,
+  outcome: Extract<Outcome, { kind: 'retry' | 'unavailable' | 'postpone' }>,
   seconds: number,
 ): Promise<void> {
   const { delivery, heartbeat } = settlement;
@@ -139,13 +167,18 @@ async function comeAgain(
   if (outcome.kind === 'retry') {
     counters.retried += 1;
     emit({ kind: 'retried', ...failure });
+  } else if (outcome.kind === 'postpone') {
+    counters.postponed += 1;
+    emit({ kind: 'postponed', ...failure });
   } else {
     counters.unavailable += 1;
     emit({ kind: 'unavailable', ...failure });
   }
 }
 
+/** After the last poll, which would otherwise take the message again at once. */
 async function release(settlement: Settlement, runtime: WorkerRuntime): Promise<void> {
+  await runtime.latestPoll.ended;
   if (!(await changeVisibility(settlement, runtime, 0))) return;
   runtime.counters.released += 1;
   runtime.emit({ kind: 'released', ...idsOf(settlement.delivery) });
@@ -162,9 +195,7 @@ async function leave(settlement: Settlement, runtime: WorkerRuntime, why: unknow
 
 async function removeFromQueue(settlement: Settlement, runtime: WorkerRuntime): Promise<boolean> {
   const { receiptHandle } = settlement.delivery.message;
-  return await lastCall(settlement, runtime, 'delete', (signal) =>
-    runtime.queue.remove(receiptHandle, signal),
-  );
+  return await lastCall(settlement, runtime, 'delete', () => runtime.calls.remove(receiptHandle));
 }
 
 async function changeVisibility(
@@ -173,8 +204,8 @@ async function changeVisibility(
   seconds: number,
 ): Promise<boolean> {
   const { receiptHandle } = settlement.delivery.message;
-  return await lastCall(settlement, runtime, 'change the visibility of', (signal) =>
-    runtime.queue.changeVisibility(receiptHandle, seconds, signal),
+  return await lastCall(settlement, runtime, 'change the visibility of', () =>
+    runtime.calls.changeVisibility(receiptHandle, seconds),
   );
 }
 
@@ -183,12 +214,12 @@ async function lastCall(
   { delivery, heartbeat }: Settlement,
   runtime: WorkerRuntime,
   what: string,
-  call: (signal: AbortSignal) => Promise<void>,
+  call: () => Promise<void>,
 ): Promise<boolean> {
   const { logger, counters, emit, options } = runtime;
   await heartbeat.stop();
   try {
-    await within(options.clock, callMs(runtime), call);
+    await call();
     return true;
   } catch (error) {
     const ids = idsOf(delivery);
@@ -206,10 +237,6 @@ async function lastCall(
     }
     return false;
   }
-}
-
-function callMs({ forceSignal }: WorkerRuntime): number {
-  return forceSignal.aborted ? FORCED_CALL_MS : CALL_MS;
 }
 
 /** What every event and log line of a delivery names. */

@@ -9,3 +9,6 @@ export const MAX_RECEIVE_MESSAGES = 10;
 
 /** Most attributes of one message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html */
 export const MAX_MESSAGE_ATTRIBUTES = 10;
+
+/** Most entries of a batch. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html */
+export const MAX_BATCH_ENTRIES = 10;

@@ -1,6 +1,6 @@
 import type { Logger } from '../../shared/logger.ts';
 import type { ResolvedWorkerOptions } from './options.ts';
-import { equalJitterMs } from './pause.ts';
+import { equalJitterMs } from './backoff.ts';
 import { isQueueMissing, type Queue, type QueueDescription } from './queue.ts';
 
 /** Delays while the queue cannot be asked about itself. */

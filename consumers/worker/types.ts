@@ -3,6 +3,8 @@ import type { z } from 'zod';
 import type { Attachment, Envelope, WaybillEvent } from '../../shared/events/index.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { DownloadEvent, DownloadResult } from '../download/index.ts';
+import type { SharedFailure } from './circuit.ts';
+import type { QueueFailure } from './queue-failure.ts';
 
 /**
  * For each event type, the zod schema of the publisher's part of `data`: without `attachments` and `manifest`.
@@ -43,6 +45,18 @@ type Named<T> = {
 /** One event type as its handler gets it. */
 export type ReceivedEventOf<Type extends string, Data> = Omit<Named<WaybillEvent>, 'type' | 'data'> & {
   readonly type: Type extends '*' ? string : Type;
+  /**
+   * The larger of two counts: how often SQS has delivered this message, and how often a worker of this consumer has
+   * taken the event's idempotency record, both this time included. So 1 says that no earlier delivery of the message
+   * and no earlier attempt by way of another message is known; above 1, effects may exist already.
+   */
+  readonly deliveryAttempt: number;
+  /**
+   * The same for every delivery of this event to this consumer, whichever message brings it: consumer, source and id,
+   * percent-encoded, at most about 1 KiB of ASCII. Commit it with the handler's effects, as a primary key, and they
+   * happen once. A replay that asks for another run (`replayagain`) has another key.
+   */
+  readonly idempotencyKey: string;
   /** What the schema made of the publisher's fields, and the attachments, those of a manifest included. */
   readonly data: Data & { readonly attachments: readonly ReceivedAttachment[] };
 };
@@ -104,13 +118,17 @@ export interface WorkerStats {
   readonly rejected: number;
   /** Made visible again because something that every message needs is broken. */
   readonly unavailable: number;
+  /** Deleted without a run of the handler: the event was handled before. */
+  readonly duplicates: number;
+  /** Made visible again because they had to wait for others: nothing was wrong. */
+  readonly postponed: number;
   /** Deleted untouched: a replay for another consumer, or a type that is ignored. */
   readonly ignored: number;
   /** Made visible at once because the worker stopped. */
   readonly released: number;
   readonly leasesLost: number;
   readonly receiveErrors: number;
-  /** In work now. */
+  /** Received and not yet settled: in work, waiting for their turn, being deleted. */
   readonly inFlight: number;
 }
 
@@ -139,13 +157,23 @@ export type WorkerEvent =
       readonly event: DownloadEvent;
     } & OfMessage)
   | ({ readonly kind: 'succeeded'; readonly durationMs: number } & OfMessage)
+  | ({ readonly kind: 'duplicate' } & OfMessage)
   | ({ readonly kind: 'ignored'; readonly reason: string } & OfMessage)
   | ({ readonly kind: 'retried'; readonly delaySeconds: number } & OfFailure)
+  | ({ readonly kind: 'postponed'; readonly delaySeconds: number } & OfFailure)
   | ({ readonly kind: 'unavailable'; readonly delaySeconds: number } & OfFailure)
   | ({ readonly kind: 'rejected'; readonly rejectId: string } & OfFailure)
   | ({ readonly kind: 'released' } & OfMessage)
   | ({ readonly kind: 'lease-lost'; readonly reason: string } & OfMessage)
-  | { readonly kind: 'receive-failed'; readonly reason: string; readonly delayMs: number }
-  | { readonly kind: 'paused'; readonly delayMs: number }
+  | {
+      readonly kind: 'receive-failed';
+      readonly code: QueueFailure['code'];
+      readonly reason: string;
+      readonly delayMs: number;
+    }
+  /** Nothing is received for `delayMs`; then it is probed. */
+  | ({ readonly kind: 'circuit-opened'; readonly delayMs: number } & SharedFailure)
+  | { readonly kind: 'circuit-probing'; readonly code: string }
+  | { readonly kind: 'circuit-closed'; readonly openMs: number }
   | { readonly kind: 'stopping'; readonly forced: boolean }
   | { readonly kind: 'stopped'; readonly stats: WorkerStats };

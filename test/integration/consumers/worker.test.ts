@@ -143,7 +143,7 @@ describe('a worker', () => {
     expect(await harness.deadLetters(1)).toHaveLength(1);
   });
 
-  it('pauses and makes the message visible when something shared is broken, without dead-lettering', async () => {
+  it('opens its circuit and makes the message visible when something shared is broken', async () => {
     let broken = true;
     await using watched = harness.work({
       handler: async () => {
@@ -152,10 +152,18 @@ describe('a worker', () => {
       random: () => 0,
     });
     await harness.send(envelope(orderEvent(uuidv7(), [])));
-    const { delayMs } = await watched.until('paused');
-    expect(delayMs).toBe(2500);
+    expect(await watched.until('circuit-opened')).toEqual({
+      kind: 'circuit-opened',
+      code: 'url-service',
+      reason: 'the URL service is down',
+      delayMs: 2500,
+    });
+    expect(watched.worker.ready).toBe(false);
+    expect(watched.worker.circuit).toMatchObject({ state: 'open', code: 'url-service' });
     broken = false;
     await watched.until('succeeded');
+    await watched.until('circuit-closed');
+    expect(watched.worker.ready).toBe(true);
     expect(watched.worker.stats).toMatchObject({ unavailable: 1, rejected: 0, succeeded: 1 });
   });
 
