@@ -59,8 +59,8 @@ export class ProducerRole extends Construct {
     control.grant(this.role, {
       sid: 'Ledger',
       right: 'create',
-      prefixes: ['ledger/'],
-      because: 'The ledger is by day and hour, for all producers.',
+      prefixes: [`ledger/*/${producer}/`],
+      because: 'The ledger is by day and hour, and below by producer: `ledger/2026-11-01/13/<producer>/`.',
     });
     if (props.signingKeyArn !== undefined) {
       allow(this.role, {

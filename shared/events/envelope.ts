@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { EventParseError } from '../errors.ts';
 import { MAX_SQS_MESSAGE_BYTES } from '../limits.ts';
 import { checkAgainst, parseEvent, parseJson } from './parse.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_ATTACHMENTS, MAX_OBJECT_BYTES } from '../limits.ts';
 import { Secret, SecretUrl } from '../secret.ts';
 

@@ -2,6 +2,7 @@ import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { ExchangeStack, type ExchangeStackProps } from '../../infra/index.ts';
 import type { TopologyInput } from '../../shared/topology.ts';
+import type { CloudFormation } from '../helpers/cloudformation.ts';
 
 /** Two producers, two consumers, a page: enough for everyone to be somebody else's stranger. */
 export const TOPOLOGY = {
@@ -16,14 +17,6 @@ export const TOPOLOGY = {
   ],
   origins: ['https://app.example.com'],
 } satisfies TopologyInput;
-
-/** A template as CloudFormation gets it. */
-export interface CloudFormation {
-  readonly Resources: Readonly<
-    Record<string, { readonly Type: string; readonly Properties: any; readonly [name: string]: any }>
-  >;
-  readonly Outputs: Readonly<Record<string, { readonly Value: any }>>;
-}
 
 /** Synthesizes an exchange in memory. Functions are not bundled unless asked for. */
 export function synth(
