@@ -30,12 +30,12 @@
 import { setMaxListeners } from 'node:events';
 import { createClockOffset, type DownloadOptions } from './download/index.ts';
 import { WorkerStoppedError } from './outcomes.ts';
+import { openQueue } from './sqs/open-queue.ts';
 import { createMessageCalls } from './worker/batches.ts';
 import { createBudget, type Budget } from './worker/budget.ts';
 import { createCircuit, type Circuit, type CircuitStatus } from './worker/circuit.ts';
 import { resolveWorkerOptions, type ResolvedWorkerOptions, type WorkerOptions } from './worker/options.ts';
 import { poll } from './worker/poll.ts';
-import { createQueue } from './worker/queue.ts';
 import { callMs, safeEmit, zeroCounters, type Counters } from './worker/runtime.ts';
 import { learnQueue } from './worker/start.ts';
 import type { EventSchemas, WorkerEvent, WorkerStats } from './worker/types.ts';
@@ -165,7 +165,6 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
       isPolling = false;
       resolved.signal?.removeEventListener('abort', onAbort);
       signals.done.abort();
-      if (resolved.ownsSqs) resolved.sqs.destroy();
     }
     emit({ kind: 'stopped', stats: stats() });
     return stats();
@@ -206,7 +205,7 @@ interface RunParts {
 async function run(options: ResolvedWorkerOptions, parts: RunParts): Promise<void> {
   const { stop, work, force, onPolling, ...shared } = parts;
   const { clock, random, logger } = options;
-  const queue = createQueue(options.sqs, options.queueUrl);
+  await using queue = openQueue(options);
   const facts = await learnQueue(queue, options, logger, stop).catch((error: unknown) => {
     if (stop.aborted) return undefined; // stopped before it began
     throw error;
