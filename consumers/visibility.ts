@@ -1,5 +1,4 @@
-import { linkSignals } from '../shared/cancellation.ts';
-import { systemClock, type Clock } from '../shared/clock.ts';
+import { after, DONE, systemClock, type Clock } from '../shared/clock.ts';
 import { silentLogger, type Logger } from '../shared/logger.ts';
 import { numberInRange } from '../shared/options.ts';
 import { HandlerTimeoutError, LeaseLostError } from './outcomes.ts';
@@ -65,10 +64,11 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   const maxHoldMs = 1000 * (options.maxHoldSeconds ?? MAX_HOLD_SECONDS);
   const clock = options.clock ?? systemClock;
   const logger = options.logger ?? silentLogger;
-  const stopping = new AbortController();
   const receivedAtMs = options.sinceMs ?? clock.monotonicMs();
   let leaseEndsMs = receivedAtMs + timeoutMs;
   let state: Heartbeat['state'] = 'held';
+  let endWait = (): void => {};
+  let extension: AbortController | undefined;
   const isHeld = (): boolean => state === 'held';
 
   const finish = (how: 'lost' | 'too-long', reason: string, cause?: unknown): void => {
@@ -81,14 +81,21 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
 
   const ranOut = (): void => finish('lost', 'the visibility timeout passed without an extension');
 
+  const wait = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const cancel = after(clock, ms, resolve);
+      endWait = () => {
+        cancel();
+        resolve();
+      };
+    });
+
   const beat = async (): Promise<void> => {
     let waitMs = timeoutMs / 2;
     while (isHeld()) {
       const beganMs = clock.monotonicMs();
-      await clock.sleep(
-        Math.max(0, Math.min(waitMs, leaseEndsMs - beganMs, receivedAtMs + maxHoldMs - beganMs)),
-        stopping.signal,
-      );
+      await wait(Math.max(0, Math.min(waitMs, leaseEndsMs - beganMs, receivedAtMs + maxHoldMs - beganMs)));
+      if (!isHeld()) return;
       const nowMs = clock.monotonicMs();
       if (nowMs - receivedAtMs >= maxHoldMs) {
         return finish(
@@ -106,7 +113,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
         waitMs = timeoutMs / 2;
         options.onExtended?.();
       } catch (error) {
-        stopping.signal.throwIfAborted();
+        if (!isHeld()) return;
         if (options.isLost(error))
           return finish('lost', 'SQS says that the message is no longer ours', error);
         logger.warn({ error }, 'visibility could not be extended; trying again');
@@ -117,26 +124,26 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
 
   /** One call, given up when the lease ends: an answer that comes later says nothing. */
   const extendWithin = async (seconds: number, ms: number): Promise<void> => {
-    using call = linkSignals([stopping.signal]);
-    using timer = linkSignals([stopping.signal]);
-    const giveUp = clock.sleep(ms, timer.signal).then(
-      () => call.abort(new LeaseLostError('the visibility timeout passed while it was being extended')),
-      () => undefined,
+    const call = new AbortController();
+    extension = call;
+    const cancel = after(clock, ms, () =>
+      call.abort(new LeaseLostError('the visibility timeout passed while it was being extended')),
     );
     try {
       await options.extend(seconds, call.signal);
     } finally {
-      timer.abort();
-      await giveUp;
+      cancel();
+      extension = undefined;
     }
   };
 
   const done = beat().catch((error: unknown) => {
-    if (!stopping.signal.aborted) finish('lost', 'the visibility heartbeat failed', error);
+    finish('lost', 'the visibility heartbeat failed', error);
   });
   const stop = async (): Promise<void> => {
     if (isHeld()) state = 'stopped';
-    stopping.abort();
+    endWait();
+    extension?.abort(DONE);
     await done;
   };
   return {

@@ -35,3 +35,20 @@ export const systemClock: Clock = {
     });
   },
 };
+
+/** Reason of an abort that nobody asks about. The default one, a DOMException with its stack, is dear where messages are many. */
+export const DONE = new Error('no longer needed');
+
+/**
+ * Calls `work` after `ms` milliseconds, unless the function that is returned is called first. On the machine's own clock
+ * that is one timer; an AbortController and a promise for every wait that does not happen cost many times as much.
+ */
+export function after(clock: Pick<Clock, 'sleep'>, ms: number, work: () => void): () => void {
+  if (clock.sleep === systemClock.sleep) {
+    const timer = setTimeout(work, ms);
+    return () => clearTimeout(timer);
+  }
+  const cancelled = new AbortController();
+  clock.sleep(ms, cancelled.signal).then(work, () => undefined);
+  return () => cancelled.abort(DONE);
+}

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { linkSignals } from '../../shared/cancellation.ts';
+import { after, DONE } from '../../shared/clock.ts';
 import { HandlerTimeoutError, LeaseLostError } from '../outcomes.ts';
 import { startHeartbeat } from '../visibility.ts';
 import { attempt, type Delivery } from './attempt.ts';
@@ -23,17 +24,15 @@ export async function handleMessage(message: QueueMessage, runtime: WorkerRuntim
   using work = linkSignals([runtime.workSignal]);
   setMaxListeners(0, work.signal); // a handler may start a download per attachment
   const place = budget.arrive();
-  const timer = new AbortController();
-  const timeOut = async (): Promise<void> => {
-    await clock.sleep(handlerTimeoutSeconds * 1000, timer.signal);
+  const timeOut = (): void =>
     work.abort(new HandlerTimeoutError(`the handler took longer than ${handlerTimeoutSeconds} s`));
-  };
+  let cancelTimeout = (): void => {};
   const delivery: Delivery = {
     message,
     signal: work.signal,
     place,
     abort: (reason) => work.abort(reason),
-    startTimeout: () => void timeOut().catch(() => undefined),
+    startTimeout: () => void (cancelTimeout = after(clock, handlerTimeoutSeconds * 1000, timeOut)),
     assertHeld: () => {
       heartbeat.check();
       delivery.held?.heartbeat.check();
@@ -54,8 +53,8 @@ export async function handleMessage(message: QueueMessage, runtime: WorkerRuntim
     logger,
   });
   const outcome = await decide(delivery, runtime);
-  timer.abort();
-  work.abort(new Error('the message is done')); // ends downloads that the handler left running
+  cancelTimeout();
+  work.abort(DONE); // ends downloads that the handler left running
   place.leave();
   await giveBack(delivery, outcome, runtime);
   await settle({ delivery, heartbeat, outcome, durationMs: clock.monotonicMs() - beganMs }, runtime);

@@ -1,5 +1,5 @@
 import { abortable, linkSignals } from '../../shared/cancellation.ts';
-import type { Clock } from '../../shared/clock.ts';
+import { after, type Clock } from '../../shared/clock.ts';
 
 /**
  * Waits for `work`. Once `signal` aborts, gives it `graceMs` more to wind down, or until `force` aborts.
@@ -39,15 +39,10 @@ export async function within<T>(
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const deadline = new AbortController();
-  const timer = new AbortController();
-  const expiry = clock.sleep(ms, timer.signal).then(
-    () => deadline.abort(new Error(`no answer within ${ms} ms`)),
-    () => undefined,
-  );
+  const cancel = after(clock, ms, () => deadline.abort(new Error(`no answer within ${ms} ms`)));
   try {
     return await call(deadline.signal);
   } finally {
-    timer.abort();
-    await expiry;
+    cancel();
   }
 }

@@ -1,4 +1,5 @@
 import { linkSignals } from '../../shared/cancellation.ts';
+import { DONE } from '../../shared/clock.ts';
 import { equalJitterMs } from './backoff.ts';
 import { handleMessage } from './handle-message.ts';
 import type { QueueMessage } from './queue.ts';
@@ -76,7 +77,7 @@ async function receive(maxMessages: number, runtime: WorkerRuntime): Promise<Que
     );
   } finally {
     stopSignal.removeEventListener('abort', onStop);
-    ended.abort();
+    ended.abort(DONE);
   }
 }
 
@@ -101,7 +102,7 @@ async function probed(
     () => undefined,
   );
   await Promise.race([Promise.all(inWork), long]);
-  patience.abort();
+  patience.abort(DONE);
   await long;
 }
 
