@@ -216,7 +216,7 @@ async function run(options: ResolvedWorkerOptions, parts: RunParts): Promise<voi
   const signals = { stopSignal: stop, workSignal: work, forceSignal: force };
   const calls = createMessageCalls(queue, { clock, random, callMs: () => callMs(signals) });
   await poll({
-    latestPoll: { ended: Promise.resolve() },
+    receives: new Set(),
     options,
     queue,
     calls,

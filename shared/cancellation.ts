@@ -7,6 +7,9 @@ export interface LinkedSignal extends Disposable {
   abort(reason?: unknown): void;
 }
 
+/** Parents whose limit of listeners was lifted; to do so for every link is dear where messages are many. */
+const unlimited = new WeakSet<AbortSignal>();
+
 /**
  * Makes a signal that aborts when any of `parents` does, with that parent's reason.
  *
@@ -36,7 +39,10 @@ export function linkSignals(parents: Iterable<AbortSignal | undefined>): LinkedS
     }
     const onAbort = (): void => abort(parent.reason);
     // Many links at once are normal, and each takes its listener away: Node's warning at ten would mislead.
-    setMaxListeners(0, parent);
+    if (!unlimited.has(parent)) {
+      setMaxListeners(0, parent);
+      unlimited.add(parent);
+    }
     parent.addEventListener('abort', onAbort, { once: true });
     detachers.push(() => parent.removeEventListener('abort', onAbort));
   }

@@ -43,6 +43,7 @@ export interface SigV4Signer {
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
 export function createSigV4Signer(service: string, region: string): SigV4Signer {
+  let [latestSecond, latestDate] = [Number.NaN, ''];
   let cached: { readonly secret: string; readonly date: string; readonly key: Buffer } | undefined;
 
   const signingKey = (secret: string, date: string): Buffer => {
@@ -51,9 +52,16 @@ export function createSigV4Signer(service: string, region: string): SigV4Signer 
     return cached.key;
   };
 
+  /** Requests come many in a second, and of the same few paths. */
+  const dateAt = (nowMs: number): string => {
+    const second = Math.floor(nowMs / 1000);
+    if (second !== latestSecond) [latestSecond, latestDate] = [second, formatAmzDate(nowMs)];
+    return latestDate;
+  };
+
   return {
     sign({ method, path, query = [], headers, payloadHash }, identity, nowMs) {
-      const amzDate = formatAmzDate(nowMs);
+      const amzDate = dateAt(nowMs);
       const date = amzDate.slice(0, 8);
       const { accessKeyId, secretAccessKey, sessionToken } = identity;
       const signed: Record<string, string> = {
@@ -84,5 +92,5 @@ export function createSigV4Signer(service: string, region: string): SigV4Signer 
 }
 
 function canonicalValue(text: string): string {
-  return text.trim().replaceAll(/\s+/g, ' ');
+  return /\s/.test(text) ? text.trim().replaceAll(/\s+/g, ' ') : text;
 }

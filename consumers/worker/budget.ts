@@ -15,6 +15,10 @@ export interface BudgetOptions {
 export interface Budget {
   /** Takes a message in hand: from its receipt until `Place.gone()`. */
   arrive(): Place;
+  /** Keeps room for messages that are being asked for. @returns lets go of it, when they have arrived or will not come */
+  expect(messages: number): () => void;
+  /** Messages that may be received now. */
+  readonly room: number;
   /** Waits until another message may be received. @returns how many may. @throws the signal's reason */
   untilRoom(signal: AbortSignal): Promise<number>;
   /** Refuses all that wait for their turn, with this error. */
@@ -80,6 +84,7 @@ export function createBudget({ concurrency, maxBytesInFlight }: BudgetOptions): 
   let smallBytes = 0;
   let isLargeRunning = false;
   let inHand = 0;
+  let expected = 0;
   let wakers: (() => void)[] = [];
 
   const isBusy = (): boolean => inHand > 0;
@@ -140,17 +145,17 @@ export function createBudget({ concurrency, maxBytesInFlight }: BudgetOptions): 
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- a signal's reason is passed on as it is
         reject(error);
       };
-      signal.addEventListener('abort', onAbort, { once: true });
       line.push(entry);
       change(entry, entry.isLarge ? 'aside' : 'waiting');
       advance();
+      if (entry.settle !== undefined) signal.addEventListener('abort', onAbort, { once: true }); // it has to wait
       wake();
     });
 
   const room = (): number => {
     if (small.length > 0 || (smallBytes >= smallLimit() && maxBytesInFlight > 0)) return 0;
     const places = concurrency - counts.arriving - counts.running;
-    return Math.max(0, Math.min(places, 2 * concurrency + MAX_RECEIVE_MESSAGES - inHand));
+    return Math.max(0, Math.min(places, 2 * concurrency + MAX_RECEIVE_MESSAGES - inHand) - expected);
   };
 
   return {
@@ -188,6 +193,16 @@ export function createBudget({ concurrency, maxBytesInFlight }: BudgetOptions): 
           leave(entry, 'gone');
         },
       };
+    },
+    expect(messages) {
+      expected += messages;
+      return () => {
+        expected -= messages;
+        wake();
+      };
+    },
+    get room() {
+      return room();
     },
     async untilRoom(signal) {
       for (let places = room(); ; places = room()) {

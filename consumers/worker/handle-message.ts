@@ -1,6 +1,5 @@
-import { setMaxListeners } from 'node:events';
 import { linkSignals } from '../../shared/cancellation.ts';
-import { after, DONE } from '../../shared/clock.ts';
+import { after } from '../../shared/clock.ts';
 import { HandlerTimeoutError, LeaseLostError } from '../outcomes.ts';
 import { startHeartbeat } from '../visibility.ts';
 import { attempt, type Delivery } from './attempt.ts';
@@ -13,6 +12,9 @@ import { idsOf, settle } from './settle.ts';
 /** How long a handler may take to wind down after its signal has aborted, in milliseconds; its place is taken until then. */
 const ABORT_GRACE_MS = 5_000;
 
+/** One for all: the stack of an error is dear where messages are many. */
+const MESSAGE_DONE = new Error('the message is done');
+
 /**
  * Takes one message from receipt to its end: the heartbeat runs from now until just before the last call. Never throws.
  * Leaves no listener, timer or download behind; only a handler that ignores its signal may run on.
@@ -22,7 +24,6 @@ export async function handleMessage(message: QueueMessage, runtime: WorkerRuntim
   const { clock, handlerTimeoutSeconds } = options;
   const beganMs = clock.monotonicMs();
   using work = linkSignals([runtime.workSignal]);
-  setMaxListeners(0, work.signal); // a handler may start a download per attachment
   const place = budget.arrive();
   const timeOut = (): void =>
     work.abort(new HandlerTimeoutError(`the handler took longer than ${handlerTimeoutSeconds} s`));
@@ -54,7 +55,7 @@ export async function handleMessage(message: QueueMessage, runtime: WorkerRuntim
   });
   const outcome = await decide(delivery, runtime);
   cancelTimeout();
-  work.abort(DONE); // ends downloads that the handler left running
+  work.abort(MESSAGE_DONE); // ends downloads that the handler left running
   place.leave();
   await giveBack(delivery, outcome, runtime);
   await settle({ delivery, heartbeat, outcome, durationMs: clock.monotonicMs() - beganMs }, runtime);

@@ -7,6 +7,10 @@ import { queueFailure } from './queue-failure.ts';
 import type { WorkerRuntime } from './runtime.ts';
 import { MAX_RECEIVE_MESSAGES } from './sqs-limits.ts';
 
+/** Receives under way at once, at most. */
+const MAX_LANES = 8;
+/** Length of a further lane's poll, in seconds. Above 0, so that SQS asks all of its servers. */
+const ASSIST_WAIT_SECONDS = 1;
 /** Delays after a ReceiveMessage that failed. */
 const RECEIVE_BACKOFF = { backoffBaseMs: 500, backoffCapMs: 30_000 };
 /** Failures in a row after which a queue counts as broken, though its answers do not say so. */
@@ -22,10 +26,14 @@ const PROBE_MS = 60_000;
  * Polls until the worker stops, then waits for the messages in hand. Asks for as many messages as the budget has room
  * for, at most 10, and for one while the circuit is probing. Messages that an answer brings after the stop, or after the
  * circuit has opened, are handed back. Never throws.
+ *
+ * One lane polls for good. An answer that is full starts another lane beside it, for as long as answers are full, so that
+ * the distance to SQS does not bound how many messages arrive; an idle queue is asked by one lane only.
  */
 export async function poll(runtime: WorkerRuntime): Promise<void> {
   const { budget, circuit, options, stopSignal } = runtime;
   const { clock, pollWaitSeconds } = options;
+  const lanes = new Set<Promise<unknown>>();
   let failures = 0;
   while (!stopSignal.aborted) {
     try {
@@ -33,26 +41,71 @@ export async function poll(runtime: WorkerRuntime): Promise<void> {
       await circuit.wait(stopSignal); // after the wait for room: a message that ended may have opened it
       const room = await budget.untilRoom(stopSignal);
       const isProbe = circuit.status.state === 'probing';
-      const polled = receive(isProbe ? 1 : room, runtime);
-      runtime.latestPoll.ended = polled.catch(() => undefined);
-      const messages = await polled;
+      const { inWork, isFull } = await ask(isProbe ? 1 : room, pollWaitSeconds, runtime);
       failures = 0;
       circuit.recovered('queue');
-      const inWork = messages.map((message) => take(message, runtime));
       if (isProbe && circuit.status.state === 'probing') await probed(inWork, runtime);
-      if (messages.length === 0 && pollWaitSeconds === 0) await clock.sleep(EMPTY_POLL_REST_MS, stopSignal);
+      if (isFull && lanes.size < MAX_LANES - 1) addTo(lanes, assist(runtime));
+      if (inWork.length === 0 && pollWaitSeconds === 0) await clock.sleep(EMPTY_POLL_REST_MS, stopSignal);
     } catch (error) {
       if (stopSignal.aborted) break;
       failures += 1;
       await rest(runtime, failures, error);
     }
   }
+  await Promise.all(lanes);
   await budget.idle();
 }
 
-async function receive(maxMessages: number, runtime: WorkerRuntime): Promise<QueueMessage[]> {
+/** A lane beside the first one: ends at an answer that is not full, without room, and at any trouble. Never throws. */
+async function assist(runtime: WorkerRuntime): Promise<void> {
+  const { budget, circuit, options, stopSignal, logger } = runtime;
+  const waitSeconds = Math.min(options.pollWaitSeconds, ASSIST_WAIT_SECONDS);
+  try {
+    for (let isFull = true; isFull && !stopSignal.aborted;) {
+      if (budget.room === 0 || circuit.status.state !== 'closed') return;
+      ({ isFull } = await ask(budget.room, waitSeconds, runtime));
+    }
+  } catch (error) {
+    logger.debug({ error }, 'a further lane has failed; the first one goes on'); // and meets what is wrong itself
+  }
+}
+
+/** One receive; what it brings is in work when it resolves. */
+async function ask(
+  room: number,
+  waitSeconds: number,
+  runtime: WorkerRuntime,
+): Promise<{ readonly inWork: readonly Promise<void>[]; readonly isFull: boolean }> {
+  const wanted = Math.min(MAX_RECEIVE_MESSAGES, room);
+  const arrived = runtime.budget.expect(wanted);
+  try {
+    const receiving = receive(wanted, waitSeconds, runtime);
+    addTo(
+      runtime.receives,
+      receiving.catch(() => undefined),
+    );
+    const messages = await receiving;
+    const inWork = messages.map((message) => take(message, runtime));
+    return { inWork, isFull: messages.length === MAX_RECEIVE_MESSAGES };
+  } finally {
+    arrived();
+  }
+}
+
+/** Keeps a promise that does not reject in a set until it has settled. */
+function addTo(set: Set<Promise<unknown>>, promise: Promise<unknown>): void {
+  set.add(promise);
+  void promise.then(() => set.delete(promise));
+}
+
+async function receive(
+  maxMessages: number,
+  waitSeconds: number,
+  runtime: WorkerRuntime,
+): Promise<QueueMessage[]> {
   const { options, queue, stopSignal, forceSignal } = runtime;
-  const { clock, pollWaitSeconds, visibilityTimeoutSeconds } = options;
+  const { clock, visibilityTimeoutSeconds } = options;
   stopSignal.throwIfAborted();
   const beganMs = clock.monotonicMs();
   using call = linkSignals([forceSignal]);
@@ -67,14 +120,7 @@ async function receive(maxMessages: number, runtime: WorkerRuntime): Promise<Que
   };
   stopSignal.addEventListener('abort', onStop, { once: true });
   try {
-    return await queue.receive(
-      {
-        maxMessages: Math.min(MAX_RECEIVE_MESSAGES, maxMessages),
-        waitSeconds: pollWaitSeconds,
-        visibilityTimeoutSeconds,
-      },
-      call.signal,
-    );
+    return await queue.receive({ maxMessages, waitSeconds, visibilityTimeoutSeconds }, call.signal);
   } finally {
     stopSignal.removeEventListener('abort', onStop);
     ended.abort(DONE);

@@ -26,8 +26,8 @@ export interface WorkerRuntime {
   /** What all downloads have in common. */
   readonly download: DownloadOptions;
   readonly budget: Budget;
-  /** The latest poll; `ended` never rejects. */
-  readonly latestPoll: { ended: Promise<unknown> };
+  /** Receives under way; none of them rejects. */
+  readonly receives: Set<Promise<unknown>>;
   readonly circuit: Circuit;
   readonly counters: Counters;
   readonly logger: Logger;

@@ -176,9 +176,9 @@ async function comeAgain(
   }
 }
 
-/** After the last poll, which would otherwise take the message again at once. */
+/** After the last receives, which would otherwise take the message again at once. */
 async function release(settlement: Settlement, runtime: WorkerRuntime): Promise<void> {
-  await runtime.latestPoll.ended;
+  await Promise.all(runtime.receives);
   if (!(await changeVisibility(settlement, runtime, 0))) return;
   runtime.counters.released += 1;
   runtime.emit({ kind: 'released', ...idsOf(settlement.delivery) });

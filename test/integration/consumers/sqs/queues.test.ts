@@ -105,7 +105,10 @@ describe.each(['SDK', 'lean'] as const)('the %s client', (kind) => {
     const credentials = { accessKeyId: 'AKIDNOBODY', secretAccessKey: 'x' };
     const stranger = await open(kind, stack.queueUrl('q'), { credentials });
     const failure: unknown = await stranger.receive(now, signal).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ name: 'UnrecognizedClientException', $metadata: { httpStatusCode: 403 } });
+    expect(failure).toMatchObject({
+      name: 'UnrecognizedClientException',
+      $metadata: { httpStatusCode: 403 },
+    });
   });
 
   it('ends a long poll with the reason of its signal, and leaves no listener', async () => {

@@ -36,6 +36,19 @@ describe('createBudget', () => {
     expect(budget.running).toBe(2);
   });
 
+  it('keeps room for messages that are being asked for, until they have arrived or will not come', async () => {
+    const budget = createBudget({ concurrency: 12, maxBytesInFlight: 100 });
+    const first = budget.expect(10);
+    expect(budget.room).toBe(2);
+    const second = budget.expect(2);
+    const waiting = budget.untilRoom(never);
+    budget.arrive();
+    first();
+    expect([budget.room, await waiting]).toEqual([9, 9]);
+    second();
+    expect(budget.room).toBe(11);
+  });
+
   it('bounds the bytes in work, in order: a smaller one does not pass one that waits', async () => {
     const budget = createBudget({ concurrency: 10, maxBytesInFlight: 100 });
     const [first, second, third] = [budget.arrive(), budget.arrive(), budget.arrive()];
