@@ -19,7 +19,8 @@ export interface Output {
   emit(record: object): void;
   /** A result that people asked for: stdout, also without `--json`. Not redacted: it is what was asked for. */
   result(line: string): void;
-  bar(name: string, totalBytes: number): ProgressBar;
+  /** @param format writes the total for people. @default formatBytes */
+  bar(name: string, total: number, format?: (total: number) => string): ProgressBar;
   /** Waits until everything is written, and takes the bars away. */
   close(): Promise<void>;
 }
@@ -53,8 +54,8 @@ export function createOutput(options: OutputOptions): Output {
     result: (line) => {
       if (!json) stdout.write(`${line}\n`);
     },
-    bar: (name, totalBytes) => {
-      if (!terminal) return plainBar(name, totalBytes, say);
+    bar: (name, total, format = formatBytes) => {
+      if (!terminal) return plainBar(name, total, format(total), say);
       bars ??= new MultiBar({
         stream: stderr,
         format: '  {name} [{bar}] {percentage}% {size} {note}',
@@ -66,12 +67,9 @@ export function createOutput(options: OutputOptions): Output {
         linewrap: false,
       });
       open++;
-      return terminalBar(
-        bars.create(Math.max(1, totalBytes), 0, { name, note: '', size: formatBytes(totalBytes) }),
-        () => {
-          if (--open === 0) stopBars();
-        },
-      );
+      return terminalBar(bars.create(Math.max(1, total), 0, { name, note: '', size: format(total) }), () => {
+        if (--open === 0) stopBars();
+      });
     },
     close: async () => {
       stopBars();
@@ -97,16 +95,16 @@ function terminalBar(bar: SingleBar, closed: () => void): ProgressBar {
 }
 
 /** Without a terminal: a line at every quarter, so that logs stay readable. */
-function plainBar(name: string, totalBytes: number, say: (line: string) => void): ProgressBar {
+function plainBar(name: string, total: number, size: string, say: (line: string) => void): ProgressBar {
+  const of = size === '' ? '' : ` of ${size}`;
   let quarter = 0;
   return {
-    update: (bytes) => {
-      const now = totalBytes === 0 ? 4 : Math.floor((bytes / totalBytes) * 4);
+    update: (done) => {
+      const now = total === 0 ? 4 : Math.floor((done / total) * 4);
       if (now <= quarter || now >= 4) return;
       quarter = now;
-      say(`  ${name} ${now * 25}% of ${formatBytes(totalBytes)}`);
+      say(`  ${name} ${now * 25}%${of}`);
     },
-    done: (note) =>
-      say(`  ${name} 100% of ${formatBytes(totalBytes)}${note === undefined ? '' : ` ${note}`}`),
+    done: (note) => say(`  ${name} 100%${of}${note === undefined ? '' : ` ${note}`}`),
   };
 }

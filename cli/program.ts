@@ -46,6 +46,11 @@ const COMMANDS: readonly Entry[] = [
     load: async (summary) => (await import('./commands/inspect.ts')).inspectCommand(summary),
   },
   {
+    name: 'replay',
+    summary: 'publish again what was published before: for everyone, or for one consumer',
+    load: async (summary) => (await import('./commands/replay.ts')).replayCommand(summary),
+  },
+  {
     name: 'dlq',
     summary: 'list, show, redrive or purge what lies in a dead-letter queue',
     load: async (summary) => (await import('./commands/dlq.ts')).dlqCommand(summary),

@@ -16,6 +16,18 @@ export function durationSeconds(text: string): number {
   return Math.ceil(durationMs(text) / 1000);
 }
 
+/** Parses `2026-11-01`, `2026-11-01T12:00:00Z`, or a span such as `7d`, which is that long ago. */
+export function instant(text: string): Date {
+  if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text)) return new Date(Date.now() - durationMs(text));
+  const ms = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
+  if (!Number.isNaN(ms)) return new Date(ms);
+  throw new InvalidArgumentError(
+    'expected a time such as 2026-11-01, 2026-11-01T12:00:00Z, or 7d for seven days ago',
+  );
+}
+
 const SIZE_UNITS: Readonly<Record<string, number>> = {
   '': 1,
   k: 1000,

@@ -36,10 +36,17 @@ export {
   type OutgoingEvent,
 } from './put-events.ts';
 export type { UploadReport } from './upload-attachments.ts';
+export * from './replay/index.ts';
 export * from './upload/index.ts';
 export * from './upload-service/index.ts';
 export * from './url-service/index.ts';
-export { PublishError, RedriveError, UploadConflictError, UploadError } from '../shared/errors.ts';
+export {
+  PublishError,
+  RedriveError,
+  ReplayError,
+  UploadConflictError,
+  UploadError,
+} from '../shared/errors.ts';
 export {
   createClaimCheckSigner,
   createClaimCheckVerifier,

@@ -58,7 +58,18 @@ export function isTransientAwsError(error: unknown): boolean {
   const status = awsErrorStatus(error);
   if (status !== undefined && (status >= 500 || status === 429 || status === 408)) return true;
   if (TRANSIENT_CODES.has(awsErrorCode(error))) return true;
+  if (isSkewCorrected(error)) return true;
   return NETWORK_CODES.has(networkCode(error));
+}
+
+/**
+ * True if the SDK has learnt from this refusal how far the clocks are apart: the next attempt is signed accordingly.
+ * Every service words the refusal in its own way.
+ * @see https://github.com/smithy-lang/smithy-typescript/tree/main/packages/service-error-classification
+ */
+function isSkewCorrected(error: unknown): boolean {
+  const metadata = (error as { $metadata?: { clockSkewCorrected?: unknown } } | null | undefined)?.$metadata;
+  return metadata?.clockSkewCorrected === true;
 }
 
 /** One line for a message: `SlowDown (503): Please reduce your request rate`. */

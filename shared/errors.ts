@@ -187,3 +187,9 @@ export class RedriveError extends WaybillError {
   readonly code = 'redrive';
   readonly disposition = 'retry';
 }
+
+/** A replay cannot be begun, resumed or finished: its id is taken, another process has it, EventBridge gave it up. */
+export class ReplayError extends WaybillError {
+  readonly code = 'replay';
+  readonly disposition = 'retry';
+}

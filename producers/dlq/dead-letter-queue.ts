@@ -32,14 +32,20 @@ export interface PurgeReport {
   readonly truncated: boolean;
 }
 
+/** The messages of a queue, one by one; what is neither held nor removed is visible again when the walk ends. */
+export interface DeadLetterWalker extends AsyncIterable<FoundDeadLetter> {
+  /** Keeps a message hidden when the walk ends, until its visibility timeout: for who removes it later. */
+  hold(letter: FoundDeadLetter): void;
+  /** Deletes a message; one that cannot be deleted is logged, and there again after its timeout. */
+  remove(letter: FoundDeadLetter): Promise<void>;
+}
+
 /** A dead-letter queue and what an operator does with it. */
 export interface DeadLetterQueue extends AsyncDisposable {
   /** Looks at the messages and leaves them where they are. */
   list(options?: DeadLetterWalk): Promise<DeadLetterList>;
-  /** Looks at the messages one by one; those given to `remove` are deleted, the others left. Iterate it once. */
-  walk(options?: DeadLetterWalk): AsyncIterable<FoundDeadLetter> & {
-    remove(letter: FoundDeadLetter): Promise<void>;
-  };
+  /** Looks at the messages one by one. Iterate it once. */
+  walk(options?: DeadLetterWalk): DeadLetterWalker;
   /** Moves messages back to their queue. */
   redrive(options?: RedriveOptions): Promise<RedriveReport>;
   /** Deletes messages for good. */
@@ -93,6 +99,7 @@ export function createDeadLetterQueue(options: DeadLetterQueueOptions): DeadLett
       const { matches, calls, looking } = open(walk);
       return {
         [Symbol.asyncIterator]: () => flat(looking, matches),
+        hold: (letter) => looking.removed(letter),
         async remove(letter) {
           const [failure] = await calls.remove(queueUrl, [letter.receiptHandle]);
           if (failure === undefined) looking.removed(letter);

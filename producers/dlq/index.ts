@@ -3,6 +3,7 @@ export {
   createDeadLetterQueue,
   type DeadLetterList,
   type DeadLetterQueue,
+  type DeadLetterWalker,
   type PurgeOptions,
   type PurgeReport,
 } from './dead-letter-queue.ts';

@@ -66,6 +66,8 @@ describe('isTransientAwsError', () => {
     [{ name: 'Error', code: 'ECONNRESET' }, true],
     [{ name: 'TimeoutError' }, true],
     [{ name: 'AccessDenied', $metadata: { httpStatusCode: 403 } }, false],
+    [{ name: 'InvalidSignatureException', $metadata: { clockSkewCorrected: true } }, true],
+    [{ name: 'InvalidSignatureException', $metadata: { httpStatusCode: 403 } }, false],
     [{ name: 'CredentialsProviderError' }, false],
     [new TransferStalledError('x'), true],
   ])('%o: %s', (error, transient) => expect(isTransientAwsError(error)).toBe(transient));
