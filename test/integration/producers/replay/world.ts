@@ -39,6 +39,8 @@ export interface ReplayWorld extends AsyncDisposable {
   source(): ReplaySource;
   /** Replays everything. */
   replay(options?: Partial<ReplayOptions>): Promise<ReplayReport>;
+  /** How many events the bus has taken. */
+  taken(): number;
   /** Events that a consumer's queue got, in order. */
   got(consumer: string): WaybillEventInput[];
 }
@@ -111,6 +113,8 @@ export async function startReplayWorld(): Promise<ReplayWorld> {
         clock,
         ...options,
       }),
+    // S3 tells of every object on the default bus.
+    taken: () => stack.spy.records('event').filter(({ bus }) => bus === BUS).length,
     got: (consumer) =>
       stack.spy
         .records('message')
