@@ -20,6 +20,12 @@ export { saveEvent, type SaveEventOptions } from './save-event.ts';
 export { ownCredentials, type OwnCredentialsOptions } from './own-credentials.ts';
 export { urlServiceClient, type UrlServiceClientOptions } from './url-service-client.ts';
 export type { FreshUrl, UrlSource } from './url-source.ts';
+export {
+  serveWorkerHealth,
+  type HealthOptions,
+  type HealthServer,
+  type WorkerHealth,
+} from './health/server.ts';
 export { startHeartbeat, type Heartbeat, type HeartbeatOptions } from './visibility.ts';
 export {
   createWorker,

@@ -29,6 +29,9 @@
  */
 import { setMaxListeners } from 'node:events';
 import { createClockOffset, type DownloadOptions } from './download/index.ts';
+import { createMonitor, type Monitor } from './health/monitor.ts';
+import { observed, stuckReason, watched } from './health/observe.ts';
+import { serveWorkerHealth, type WorkerHealth } from './health/server.ts';
 import { WorkerStoppedError } from './outcomes.ts';
 import { openQueue } from './sqs/open-queue.ts';
 import { createMessageCalls } from './worker/batches.ts';
@@ -36,6 +39,7 @@ import { createBudget, type Budget } from './worker/budget.ts';
 import { createCircuit, type Circuit, type CircuitStatus } from './worker/circuit.ts';
 import { resolveWorkerOptions, type ResolvedWorkerOptions, type WorkerOptions } from './worker/options.ts';
 import { poll } from './worker/poll.ts';
+import { queueName } from './worker/process-span.ts';
 import { callMs, safeEmit, zeroCounters, type Counters } from './worker/runtime.ts';
 import { learnQueue } from './worker/start.ts';
 import type { EventSchemas, WorkerEvent, WorkerStats } from './worker/types.ts';
@@ -75,6 +79,8 @@ export interface Worker extends AsyncDisposable {
   readonly ready: boolean;
   /** Why it takes none, if something that every message needs is broken. */
   readonly circuit: CircuitStatus;
+  /** How it is, as `serveWorkerHealth` tells it. */
+  readonly health: WorkerHealth;
   /**
    * First call: polls no more, hands back what a poll still brings, waits for running handlers, and at the deadline
    * aborts their signals. Second call: aborts them at once and waits for nothing. Unfinished messages are made visible.
@@ -110,7 +116,10 @@ export interface Worker extends AsyncDisposable {
  * await worker.done;
  */
 export function createWorker<const Schemas extends EventSchemas>(options: WorkerOptions<Schemas>): Worker {
-  const resolved = resolveWorkerOptions(options);
+  const checked = resolveWorkerOptions(options);
+  const budget = createBudget(checked);
+  const monitor = createMonitor(checked.clock);
+  const resolved = observed(checked, monitor, () => budget.inHand);
   const signals = {
     stop: new AbortController(),
     work: new AbortController(),
@@ -120,14 +129,13 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
   // One listener per message in work is no leak.
   for (const { signal } of Object.values(signals)) setMaxListeners(4 * resolved.concurrency + 40, signal);
   const counters = zeroCounters();
-  const budget = createBudget(resolved);
   const emit = safeEmit(resolved.onEvent, resolved.logger);
   const circuit = createCircuit(resolved.clock, resolved.random, (event) => {
     if (event.kind === 'circuit-opened') resolved.logger.error(event, 'the circuit has opened');
     else resolved.logger.info(event, 'the circuit has changed');
     emit(event);
   });
-  let isPolling = false;
+  let [isPolling, isDone] = [false, false];
   const stats = (): WorkerStats => ({ ...counters, inFlight: budget.inHand });
 
   const stop = async ({ deadlineMs = resolved.stopDeadlineMs } = {}): Promise<WorkerStats> => {
@@ -150,8 +158,11 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
 
   const onAbort = (): void => void stop().catch(() => undefined); // `done` tells
   const work = async (): Promise<WorkerStats> => {
+    const { health } = resolved;
     try {
+      await using _server = health === undefined ? undefined : await serveWorkerHealth(worker, health);
       await run(resolved, {
+        monitor,
         counters,
         budget,
         circuit,
@@ -162,7 +173,7 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
         force: signals.force.signal,
       });
     } finally {
-      isPolling = false;
+      [isPolling, isDone] = [false, true];
       resolved.signal?.removeEventListener('abort', onAbort);
       signals.done.abort();
     }
@@ -173,7 +184,7 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
   const done = Promise.resolve().then(work);
   if (resolved.signal?.aborted === true) onAbort();
   else resolved.signal?.addEventListener('abort', onAbort, { once: true });
-  return {
+  const worker: Worker = {
     done,
     stop,
     get stats() {
@@ -185,13 +196,31 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
     get circuit() {
       return circuit.status;
     },
+    get health() {
+      const { ready } = worker;
+      const { inFlight } = stats();
+      const { queueUrl, consumer, pollWaitSeconds } = resolved;
+      return {
+        queue: queueName(queueUrl),
+        consumer,
+        ready,
+        circuit: circuit.status,
+        stats: stats(),
+        totals: monitor.totals,
+        stuck: isDone
+          ? 'the worker has ended'
+          : stuckReason(monitor, { mayReceive: ready, inFlight, pollWaitSeconds }),
+      };
+    },
     async [Symbol.asyncDispose]() {
       await stop();
     },
   };
+  return worker;
 }
 
 interface RunParts {
+  readonly monitor: Monitor;
   readonly counters: Counters;
   readonly budget: Budget;
   readonly circuit: Circuit;
@@ -203,9 +232,10 @@ interface RunParts {
 }
 
 async function run(options: ResolvedWorkerOptions, parts: RunParts): Promise<void> {
-  const { stop, work, force, onPolling, ...shared } = parts;
+  const { stop, work, force, onPolling, monitor, ...shared } = parts;
   const { clock, random, logger } = options;
-  await using queue = openQueue(options);
+  await using opened = openQueue(options);
+  const queue = watched(opened, monitor);
   const facts = await learnQueue(queue, options, logger, stop).catch((error: unknown) => {
     if (stop.aborted) return undefined; // stopped before it began
     throw error;

@@ -2,6 +2,7 @@ import {
   context,
   createTraceState,
   isSpanContextValid,
+  ProxyTracerProvider,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -30,7 +31,8 @@ export interface TraceFields {
 export interface SpanOptions {
   /** @default 'internal' */
   readonly kind?: 'internal' | 'client' | 'producer' | 'consumer';
-  readonly attributes?: TelemetryAttributes;
+  /** A function is called only if somebody records. */
+  readonly attributes?: TelemetryAttributes | (() => TelemetryAttributes);
   /** The event that the span goes on with. @default - the active span */
   readonly continues?: TraceFields;
   /** The event that the span is about, without being a part of its trace. */
@@ -65,6 +67,7 @@ export async function inSpan<T>(
   options: SpanOptions,
   work: (span: TelemetrySpan) => Promise<T>,
 ): Promise<T> {
+  if (!isRecorded()) return await work(SILENT);
   const { span, parent } = begin(name, options);
   const wrapped = wrap(span);
   try {
@@ -79,12 +82,7 @@ export async function inSpan<T>(
 
 /** Begins a span that its caller ends. It is not the active one. */
 export function startSpan(name: string, options: SpanOptions): TelemetrySpan {
-  return wrap(begin(name, options).span);
-}
-
-/** The span that is active now. */
-export function activeSpan(): TelemetrySpan {
-  return wrap(trace.getActiveSpan());
+  return isRecorded() ? wrap(begin(name, options).span) : SILENT;
 }
 
 /** The active span as an event carries it; empty without one. */
@@ -123,17 +121,22 @@ export function errorType(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
+/** False as long as no SDK is registered: then nothing is made for spans at all. */
+function isRecorded(): boolean {
+  const provider = trace.getTracerProvider();
+  return (
+    !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(INSTRUMENTATION) !== undefined
+  );
+}
+
 function begin(name: string, options: SpanOptions): { span: Span; parent: Context } {
-  const { kind = 'internal', attributes, continues, linksTo } = options;
+  const { kind = 'internal', attributes: some = {}, continues, linksTo } = options;
+  const attributes = typeof some === 'function' ? some() : some;
   const remote = continues === undefined ? undefined : spanContextOf(continues);
   const parent = remote === undefined ? context.active() : trace.setSpanContext(context.active(), remote);
   const linked = linksTo === undefined ? undefined : spanContextOf(linksTo);
   const links: Link[] = linked === undefined ? [] : [{ context: linked }];
-  const started = {
-    kind: KINDS[kind],
-    links,
-    ...(attributes === undefined ? {} : { attributes: safe(attributes) }),
-  };
+  const started = { kind: KINDS[kind], links, attributes: safe(attributes) };
   // Asked for each time: an SDK may be registered after this module was loaded.
   const span = trace.getTracer(INSTRUMENTATION).startSpan(name, started, parent);
   return { span, parent };
@@ -157,7 +160,8 @@ function spanContextOf({ traceparent, tracestate }: TraceFields): SpanContext | 
   return isSpanContextValid(found) ? found : undefined;
 }
 
-const SILENT = { set() {}, event() {}, fail() {} };
+/** A span that nobody records. */
+const SILENT: TelemetrySpan = { set() {}, event() {}, fail() {}, within: (work) => work(), end() {} };
 
 function wrap(span: Span | undefined): TelemetrySpan {
   const isOn = span?.isRecording() === true;

@@ -24,6 +24,7 @@ interface ConsumeOptions {
   readonly visibility: number;
   readonly maxSize?: number;
   readonly region?: string;
+  readonly healthPort?: number;
 }
 
 /** `waybill consume`: a worker that saves every event and its files. */
@@ -50,6 +51,11 @@ export function consumeCommand(summary: string): Command {
     .option('--visibility <duration>', 'visibility timeout, extended while work goes on', durationSeconds, 60)
     .option('--max-size <size>', 'largest attachment accepted', sizeBytes)
     .option('--region <region>', 'region of queue and URL service (AWS_REGION)')
+    .option(
+      '--health-port <port>',
+      'serve /healthz, /readyz and /metrics (Prometheus) on 127.0.0.1',
+      wholeNumber(1, 65_535),
+    )
     .action((options: ConsumeOptions) =>
       runWith(options, async ({ env, out, logger, signal }) => {
         const stores = storesOf(env, options.stores);
@@ -95,6 +101,7 @@ export function consumeCommand(summary: string): Command {
             visibilityTimeoutSeconds: options.visibility,
             download: { connections: options.connections, ...proxyOf(env) },
             logger,
+            ...(options.healthPort === undefined ? {} : { health: { port: options.healthPort } }),
             ...(options.maxSize === undefined ? {} : { maxAttachmentBytes: options.maxSize }),
             ...(options.consumer === undefined ? {} : { consumer: options.consumer }),
             ...(dlq === undefined ? {} : { deadLetterQueueUrl: dlq }),

@@ -9,6 +9,7 @@ import { withFields } from './fields-logger.ts';
 import { admitInline, resolveManifest } from './manifest.ts';
 import type { Outcome } from './outcome.ts';
 import { within } from './patience.ts';
+import { inProcessSpan } from './process-span.ts';
 import type { QueueMessage } from './queue.ts';
 import { receivedAttachment, type DownloadContext } from './received-attachment.ts';
 import { callMs, type WorkerRuntime } from './runtime.ts';
@@ -50,10 +51,21 @@ interface Accepted {
  * @throws whatever makes the message be rejected, retried or released; `outcomeOf` tells which
  */
 export async function attempt(delivery: Delivery, runtime: WorkerRuntime): Promise<Outcome> {
-  const { options, circuit, stopSignal } = runtime;
-  const { signal, place } = delivery;
+  const { options } = runtime;
   const accepted = accept(delivery, runtime);
   if ('kind' in accepted) return accepted;
+  const { event } = accepted;
+  return await inProcessSpan(
+    options,
+    delivery.message,
+    event,
+    async () => await work(accepted, delivery, runtime),
+  );
+}
+
+async function work(accepted: Accepted, delivery: Delivery, runtime: WorkerRuntime): Promise<Outcome> {
+  const { options, circuit, stopSignal } = runtime;
+  const { signal, place } = delivery;
   const { event } = accepted;
   await admitInline(event, options);
   const enter = async (bytes: number): Promise<void> => {

@@ -8,6 +8,7 @@ import { resolveRetryOptions, type RetryOptions } from '../../shared/retry.ts';
 import { toStores, type Stores, type StoresOptions } from '../../shared/stores.ts';
 import { resolveTransferOptions, type DownloadOptions } from '../download/options.ts';
 import type { IdempotencyStore } from '../idempotency/types.ts';
+import { resolveHealthOptions, type HealthOptions } from '../health/server.ts';
 import type { UrlSource } from '../url-source.ts';
 import { MAX_HOLD_SECONDS, MAX_VISIBILITY_SECONDS } from './sqs-limits.ts';
 import type { EventSchemas, Handler, WorkerEvent } from './types.ts';
@@ -88,6 +89,8 @@ export interface WorkerOptions<Schemas extends EventSchemas> {
   readonly logger?: Logger;
   /** Stops the worker, as the first `stop()` does. */
   readonly signal?: AbortSignal;
+  /** Serves `/healthz`, `/readyz` and `/metrics` for as long as the worker runs. @default - not served */
+  readonly health?: HealthOptions;
   /** Hears what happens. What it throws is logged and ignored. */
   readonly onEvent?: (event: WorkerEvent) => void;
 }
@@ -132,6 +135,7 @@ export interface ResolvedWorkerOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly signal: AbortSignal | undefined;
+  readonly health: Required<HealthOptions> | undefined;
   readonly onEvent: ((event: WorkerEvent) => void) | undefined;
 }
 
@@ -197,6 +201,7 @@ export function resolveWorkerOptions<Schemas extends EventSchemas>(
     random: options.random ?? Math.random,
     logger: redactingLogger(options.logger ?? silentLogger),
     signal: options.signal,
+    health: options.health === undefined ? undefined : resolveHealthOptions(options.health),
     onEvent: options.onEvent,
   };
   const idempotency = resolveIdempotency(options.idempotency, checked);

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { SpanKind } from '@opentelemetry/api';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { downloadBytes, type UrlSource } from '../../consumers/index.ts';
 import type { LocalStack } from '../../local/index.ts';
 import { createGetPresigner } from '../../shared/presign.ts';
-import { inSpan } from '../../shared/telemetry.ts';
+import { activeTrace, inSpan } from '../../shared/telemetry.ts';
 import { resolveStores } from '../../shared/stores.ts';
 import { registerTelemetry } from '../helpers/telemetry.ts';
+import { envelope, orderEvent, startHarness } from './consumers/worker-harness.ts';
 import { publisherFor, s3For, startStack } from './producers/harness.ts';
 
 const recorded = registerTelemetry();
@@ -135,5 +137,75 @@ describe('downloading', () => {
     const wrong = { ...event.data.attachments[0]!, size: 10 };
     await expect(downloadBytes(wrong, { maxBytes: 10 }, { stores })).rejects.toThrow('main/');
     expect(recorded.span('waybill.download').attributes['error.type']).toBeDefined();
+  });
+});
+
+describe('a worker', () => {
+  const work = async (id: string, fields: object = {}, handler = async (): Promise<void> => {}) => {
+    await using harness = await startHarness();
+    const bytes = randomBytes(3000);
+    const attachment = await harness.attach(id, bytes);
+    await harness.send(envelope(orderEvent(id, [attachment], fields)));
+    await using watched = harness.work({
+      consumer: 'billing',
+      handler: async (event) => {
+        await event.data.attachments[0]!.bytes({ maxBytes: 3000 });
+        await handler();
+      },
+    });
+    await watched.until('succeeded');
+    await watched.worker.stop();
+  };
+
+  it("goes on with the event's trace: process, handler, download", async () => {
+    const id = uuidv7();
+    const published = await inSpan(
+      'send waybill',
+      { kind: 'producer' },
+      async () => await Promise.resolve(activeTrace()),
+    );
+    await work(id, published, async () => {
+      await inSpan('of the handler', {}, async () => {});
+    });
+    const [send, process, handler, download, own] = [
+      'send waybill',
+      'process orders',
+      'waybill.handler',
+      'waybill.download',
+      'of the handler',
+    ].map((name) => recorded.span(name));
+    const parents = [process, handler, download, own].map((span) => span!.parentSpanContext?.spanId);
+    const ids = [send, process, handler, handler].map((span) => span!.spanContext().spanId);
+    expect(parents).toEqual(ids);
+    expect(process!.spanContext().traceId).toBe(send!.spanContext().traceId);
+    expect(process!.kind).toBe(SpanKind.CONSUMER);
+    expect(process!.attributes).toMatchObject({
+      'messaging.system': 'aws_sqs',
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': 'orders',
+      'messaging.consumer.group.name': 'billing',
+      'cloudevents.event_id': id,
+      'waybill.receive_count': 1,
+      'waybill.outcome': 'succeeded',
+    });
+    expect(await recorded.everything()).not.toMatch(/X-Amz-|eyJ[\w-]+\./);
+    const settled = (await recorded.points('waybill.worker.settled')).filter(
+      ({ attributes }) => attributes['waybill.outcome'] === 'succeeded',
+    );
+    expect(settled.map(({ value }) => value)).toEqual([1]);
+    const [inFlight] = await recorded.points('waybill.worker.in_flight');
+    expect(inFlight?.value).toBe(0);
+    const [processed] = await recorded.points('messaging.process.duration');
+    expect(processed?.value).toMatchObject({ count: 1 });
+  });
+
+  it('links a replay to the trace that it was published in, and begins another', async () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    await work(uuidv7(), { traceparent, replayid: 'replay-7', replaycount: 1 });
+    const process = recorded.span('process orders');
+    expect(process.spanContext().traceId).not.toBe('4bf92f3577b34da6a3ce929d0e0e4736');
+    expect(process.links.map(({ context }) => context.spanId)).toEqual(['00f067aa0ba902b7']);
+    expect(process.attributes['waybill.replay.id']).toBe('replay-7');
   });
 });
