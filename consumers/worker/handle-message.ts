@@ -71,7 +71,7 @@ async function decide(delivery: Delivery, runtime: WorkerRuntime): Promise<Outco
     const reason: unknown = signal.reason;
     return reason instanceof LeaseLostError ? { kind: 'lost', error: reason } : outcome;
   } catch (error) {
-    return outcomeOf(error, signal);
+    return outcomeOf(error, signal, runtime.options.urlSource !== undefined);
   }
 }
 

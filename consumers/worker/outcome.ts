@@ -29,8 +29,11 @@ export type Outcome =
  *
  * A rejection that is certain counts even if the worker is stopping. After an abort any other error is taken for its
  * consequence, so the signal's reason decides.
+ *
+ * @param hasUrlSource with a source of fresh URLs, an expired one means that fresh ones were refused as well: the
+ *   signer's session or somebody's clock is broken, for every message. Without one it is this event's age.
  */
-export function outcomeOf(error: unknown, signal: AbortSignal): Outcome {
+export function outcomeOf(error: unknown, signal: AbortSignal, hasUrlSource = false): Outcome {
   const reason: unknown = signal.aborted ? signal.reason : undefined;
   if (reason instanceof LeaseLostError) return { kind: 'lost', error: reason };
   if (isWaybillError(error) && error.disposition === 'reject') return { kind: 'reject', error };
@@ -41,7 +44,12 @@ export function outcomeOf(error: unknown, signal: AbortSignal): Outcome {
   if (error instanceof RetryLater && error.delaySeconds !== undefined) {
     return { kind: 'retry', error, delaySeconds: error.delaySeconds };
   }
-  if (isWaybillError(error) && error.disposition === 'unavailable') return { kind: 'unavailable', error };
+  if (isWaybillError(error)) {
+    const { disposition } = error;
+    if (disposition === 'unavailable' || (disposition === 'refetch' && hasUrlSource)) {
+      return { kind: 'unavailable', error };
+    }
+  }
   return { kind: 'retry', error };
 }
 

@@ -35,7 +35,7 @@ const send = async (): Promise<string> => {
 };
 
 describe('the visibility heartbeat', () => {
-  it('keeps a message from being delivered twice while its handler outlasts the timeout', async () => {
+  it('keeps a message from being delivered twice while its handler takes three times the timeout', async () => {
     let calls = 0;
     let extensions = 0;
     await using watched = harness.work({
@@ -43,14 +43,14 @@ describe('the visibility heartbeat', () => {
       concurrency: 2,
       handler: async (_event, { signal }) => {
         calls += 1;
-        await systemClock.sleep(11_500, signal);
+        await systemClock.sleep(30_500, signal);
       },
     });
     await send();
     await watched.until('succeeded');
     extensions = watched.seen.filter(({ kind }) => kind === 'extended').length;
     expect(calls).toBe(1);
-    expect(extensions).toBeGreaterThanOrEqual(2);
+    expect(extensions).toBeGreaterThanOrEqual(5);
     expect(await harness.left()).toEqual({ visible: 0, inFlight: 0 });
   });
 

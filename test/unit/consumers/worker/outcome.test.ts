@@ -47,6 +47,11 @@ describe('outcomeOf', () => {
     expect(outcomeOf(error, signal).kind).toBe(kind);
   });
 
+  it('takes an expired URL for an outage when fresh ones are refused too', () => {
+    expect(outcomeOf(new UrlExpiredError('x'), running, true).kind).toBe('unavailable');
+    expect(outcomeOf(new TransferError('x'), running, true).kind).toBe('retry');
+  });
+
   it('keeps the delay that RetryLater asks for', () => {
     expect(outcomeOf(new RetryLater('x', { delaySeconds: 7 }), running)).toMatchObject({ delaySeconds: 7 });
   });
