@@ -3,13 +3,15 @@ import type { Attachment } from '../../shared/events/index.ts';
 import { numberInRange } from '../../shared/options.ts';
 import { attachmentOpener } from './attachment-opener.ts';
 import { resolveTransferOptions, type DownloadOptions } from './options.ts';
+import { getAtOnce, type Unfinished } from './get-at-once.ts';
 import { failing } from './open-transfer.ts';
 import { readInOrder } from './read-in-order.ts';
 import { RestartBudget } from './restart.ts';
 import type { Transfer } from './transfer.ts';
 
 /**
- * Downloads a small attachment into memory, verified. Memory: twice its bytes at the end, as they arrive before.
+ * Downloads a small attachment into memory, verified. Memory: its bytes; twice that if the transfer was interrupted, or
+ * is of the size that takes parallel ranges. Give `stores` resolved (`resolveStores`) when there are many.
  *
  * @param limits.maxBytes largest size that is taken
  * @throws {SizeLimitError} when the event names a larger size; no request is made then
@@ -32,20 +34,26 @@ export async function downloadBytes(
   }
   const resolved = resolveTransferOptions(options);
   resolved.signal?.throwIfAborted();
+  const once = await getAtOnce(attachment, options, resolved);
+  if (once !== undefined && 'bytes' in once) return once.bytes;
   const openTransfer = await attachmentOpener();
-  await using transfer = openTransfer(attachment, options, resolved, resolved.signal);
-  return await failing(transfer, readAll(transfer));
+  await using transfer = openTransfer(attachment, options, resolved, resolved.signal, once?.learned);
+  return await failing(transfer, readAll(transfer, once));
 }
 
-async function readAll(transfer: Transfer): Promise<Buffer> {
+async function readAll(transfer: Transfer, once: Unfinished | undefined): Promise<Buffer> {
   const budget = new RestartBudget();
+  if (once?.wrong !== undefined) transfer.meter.restarted(budget.spend(once.wrong));
+  let begun = once?.begun;
   const rethrow = (error: unknown): never => {
     throw error;
   };
   for (;;) {
     const chunks: Buffer[] = [];
     try {
-      for await (const chunk of readInOrder(transfer, () => {}, rethrow)) chunks.push(chunk);
+      const from = begun;
+      begun = undefined;
+      for await (const chunk of readInOrder(transfer, () => {}, rethrow, from)) chunks.push(chunk);
       const [only] = chunks;
       return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
     } catch (error) {

@@ -1,14 +1,14 @@
-import { parseDigest } from '../../shared/digest.ts';
 import type { Attachment } from '../../shared/events/index.ts';
-import { MAX_OBJECT_BYTES } from '../../shared/limits.ts';
-import { numberInRange } from '../../shared/options.ts';
 import { toStores } from '../../shared/stores.ts';
+import { identityOf } from './identity.ts';
 import { open, type OpenTransfer } from './open-transfer.ts';
 import type { DownloadOptions, ResolvedTransferOptions } from './options.ts';
+import type { Transfer } from './transfer.ts';
 import { createUrlKeeper } from './url-keeper.ts';
 
 /**
  * Gets ready to download an attachment; no request is made yet.
+ * @param begun what an earlier request has learned already
  * @throws {TypeError|RangeError} for bad options
  * @throws {UnknownStoreError} if the store is not configured
  * @throws {ForeignUrlError} if the event's URL leads elsewhere
@@ -18,22 +18,12 @@ export function openTransfer(
   options: Pick<DownloadOptions, 'stores' | 'urlSource'>,
   resolved: ResolvedTransferOptions,
   parent: AbortSignal | undefined,
+  begun: Partial<Pick<Transfer, 'identity' | 'meter' | 'startedMs'>> = {},
 ): OpenTransfer {
   const store = toStores(options.stores).get(attachment.store);
-  const { store: storeName, key, versionId, etag, size, digest, checksum } = attachment;
-  const fullCrc = checksum?.algorithm === 'CRC32C' && checksum.type === 'FULL_OBJECT';
-  parseDigest(digest);
   return open(resolved, parent, {
-    identity: {
-      label: `${storeName}/${key}`,
-      store: storeName,
-      key,
-      sizeBytes: numberInRange('attachment.size', size, { min: 0, max: MAX_OBJECT_BYTES, unit: 'bytes' }),
-      digest,
-      crc32c: fullCrc ? checksum.value : undefined,
-      versionId,
-      etag,
-    },
+    identity: identityOf(attachment),
+    ...begun,
     urls: (meter, signal) =>
       createUrlKeeper({
         attachment,

@@ -22,6 +22,10 @@ export type Opener = (signal: AbortSignal | undefined) => Promise<OpenTransfer>;
 /** What `open` needs beside options. */
 export interface Opening {
   readonly identity: ObjectIdentity;
+  /** @default - a new one */
+  readonly meter?: Meter | undefined;
+  /** @default - now */
+  readonly startedMs?: number | undefined;
   readonly urls: (meter: Meter, signal: AbortSignal) => UrlKeeper;
 }
 
@@ -70,10 +74,11 @@ export async function failing<T>({ meter }: Transfer, work: Promise<T>): Promise
 export function open(
   options: ResolvedTransferOptions,
   parent: AbortSignal | undefined,
-  { identity, urls }: Opening,
+  { identity, urls, ...begun }: Opening,
 ): OpenTransfer {
   const { clock } = options;
-  const meter = new Meter(identity.label, options.logger, options.onEvent, startDownloadSpan(identity));
+  const meter =
+    begun.meter ?? new Meter(identity.label, options.logger, options.onEvent, startDownloadSpan(identity));
   const link = linkSignals([parent]);
   setMaxListeners(0, link.signal); // every range may wait for one refetch
   try {
@@ -87,7 +92,7 @@ export function open(
       meter,
       identity,
       signal: link.signal,
-      startedMs: clock.monotonicMs(),
+      startedMs: begun.startedMs ?? clock.monotonicMs(),
     };
     return {
       ...transfer,

@@ -6,7 +6,7 @@ import { atLeast } from './pace.ts';
 import { Recovery, type Interruption } from './recovery.ts';
 import type { ResumeReason } from './result.ts';
 import type { Transfer } from './transfer.ts';
-import { TransportError, type TransportResponse } from './transport.ts';
+import { TransportError, type TransportRequest, type TransportResponse } from './transport.ts';
 import type { HeldUrl } from './url-keeper.ts';
 
 /** How to read a span. */
@@ -17,10 +17,12 @@ export interface ReadSpanOptions {
   readonly onGoodReply?: (() => Promise<void>) | undefined;
   /** False for bytes that are fetched a second time: they are no progress. @default true */
   readonly counts?: boolean;
+  /** What has interrupted an earlier request for these bytes; dealt with before the first. */
+  readonly after?: Interruption | undefined;
 }
 
 /** Progress of one span. */
-interface Lane {
+export interface Lane {
   readonly span: Span;
   readonly plain: boolean;
   /** The next byte to come. */
@@ -45,6 +47,7 @@ export async function* readSpan(
   const lane: Lane = { span, plain: options.plain, at: span.start, interruption: undefined };
   const recovery = new Recovery(transfer);
   let resuming: ResumeReason | undefined;
+  if (options.after !== undefined) resuming = await recovery.recover(options.after, lane.at);
   for (;;) {
     transfer.signal.throwIfAborted();
     const url = await transfer.urls.current();
@@ -84,6 +87,11 @@ async function ask(transfer: Transfer, url: HeldUrl, lane: Lane): Promise<Transp
   return answer.response;
 }
 
+/** What a single request needs of a transfer. */
+export interface Requester extends Pick<Transfer, 'transport' | 'options' | 'identity' | 'clock'> {
+  readonly signal: AbortSignal | undefined;
+}
+
 /** A good reply, or why there is none. */
 export type Answer =
   | { readonly response: TransportResponse }
@@ -94,10 +102,11 @@ export type Answer =
  * @param sizeBytes of the whole object; undefined if not known yet
  */
 export async function request(
-  transfer: Transfer,
+  transfer: Requester,
   url: HeldUrl,
   range: Span | undefined,
   sizeBytes: number | undefined,
+  into?: TransportRequest['into'],
 ): Promise<Answer> {
   const { transport, signal, options, identity } = transfer;
   const ifMatch = ifMatchValue(identity.etag);
@@ -113,6 +122,7 @@ export async function request(
       },
       signal,
       stallTimeoutMs: options.stallTimeoutMs,
+      into,
       logger: options.logger,
     });
   } catch (error) {
@@ -138,7 +148,7 @@ export async function request(
 }
 
 /** The beginning of an error body; a body that breaks off says nothing, its status says enough. */
-async function errorText(transfer: Transfer, response: TransportResponse): Promise<string> {
+async function errorText(transfer: Requester, response: TransportResponse): Promise<string> {
   try {
     return await readErrorBody(response.body);
   } catch (error) {
@@ -148,13 +158,14 @@ async function errorText(transfer: Transfer, response: TransportResponse): Promi
 }
 
 /** From here on, every reply must be of this very object. */
-export function pin({ identity }: Transfer, { headers }: TransportResponse): void {
+export function pin({ identity }: Pick<Transfer, 'identity'>, { headers }: TransportResponse): void {
   identity.etag ??= headers['etag'];
   identity.versionId ??= headers['x-amz-version-id'];
 }
 
-async function* readBody(
-  transfer: Transfer,
+/** The bytes of one good reply, counted; what ends it early is noted in `lane`. */
+export async function* readBody(
+  transfer: Requester & Pick<Transfer, 'meter'>,
   response: TransportResponse,
   lane: Lane,
   url: HeldUrl,
@@ -195,8 +206,8 @@ function tooLong({ status }: TransportResponse, { span, at }: Lane): ReplyVerdic
 }
 
 /** @throws the signal's reason, or what is no fault of the network */
-function failure({ signal }: Transfer, error: unknown): Interruption {
-  signal.throwIfAborted();
+export function failure({ signal }: Requester, error: unknown): Interruption {
+  signal?.throwIfAborted();
   if (error instanceof TransportError) return { kind: 'failure', error };
   throw error;
 }

@@ -10,7 +10,12 @@ export function startDownloadSpan({ store, key, sizeBytes }: ObjectIdentity): Te
 }
 
 /** Ends it, and counts what the download did. */
-export function endDownloadSpan({ meter, identity, clock, startedMs }: Transfer): void {
+export function endDownloadSpan({
+  meter,
+  identity,
+  clock,
+  startedMs,
+}: Pick<Transfer, 'meter' | 'identity' | 'clock' | 'startedMs'>): void {
   const { span, fetchedBytes, refetches, retries, restarts, journalBytes } = meter;
   span.set({
     'waybill.download.fetched_bytes': fetchedBytes,

@@ -6,10 +6,15 @@ export interface TransportRequest {
   readonly url: string;
   /** Sent as they are, in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Ends the request and its body; both then fail. */
-  readonly signal: AbortSignal;
+  /** Ends the request and its body; both then fail. @default - nothing does */
+  readonly signal?: AbortSignal | undefined;
   /** Longest wait for the head, and longest silence between two chunks that are waited for, in milliseconds. */
   readonly stallTimeoutMs: number;
+  /**
+   * Asked when the head of a good reply (200 or 206) has come, with the length of its body: memory of that very length,
+   * or none. A transport that can reads the body straight into it, and its chunks are views of it then; others do not ask.
+   */
+  readonly into?: ((bodyBytes: number) => Buffer | undefined) | undefined;
   /** Hears, at level debug, which way the transport takes. */
   readonly logger?: Logger | undefined;
 }

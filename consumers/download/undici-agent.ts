@@ -38,13 +38,13 @@ export function openUndici({ connectTimeoutMs, proxy, ca }: Settings): Transport
 
 async function get(agent: Dispatcher, request: TransportRequest): Promise<TransportResponse> {
   const { signal, stallTimeoutMs, headers } = request;
-  signal.throwIfAborted();
+  signal?.throwIfAborted();
   const onAbort = (): void => exchange.abort(new Error('aborted'));
   const exchange = new UndiciExchange(
     (error) => toTransportError(error, signal),
-    () => signal.removeEventListener('abort', onAbort),
+    () => signal?.removeEventListener('abort', onAbort),
   );
-  signal.addEventListener('abort', onAbort, { once: true });
+  signal?.addEventListener('abort', onAbort, { once: true });
   const { origin, path } = splitTarget(request.url);
   agent.dispatch(
     {
@@ -60,8 +60,8 @@ async function get(agent: Dispatcher, request: TransportRequest): Promise<Transp
   return await exchange.response;
 }
 
-function toTransportError(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
+function toTransportError(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted === true) return signal.reason;
   const message = error instanceof Error ? error.message || error.name : String(error);
   return new TransportError(failureOf(error), message, { cause: error });
 }

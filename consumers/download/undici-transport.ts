@@ -43,7 +43,7 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Tra
   };
   return {
     async get(request) {
-      request.signal.throwIfAborted();
+      request.signal?.throwIfAborted();
       if (closed) throw new TypeError('the transport is closed');
       loading ??= load();
       const transport = await loading;

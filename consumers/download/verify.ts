@@ -6,12 +6,14 @@ import type { DownloadResult } from './result.ts';
 import type { Transfer } from './transfer.ts';
 import type { Sums } from './verifier.ts';
 
+type Summed = Pick<Transfer, 'identity' | 'options' | 'meter'>;
+
 /**
  * Compares what was summed with what the event says, as far as it says and `verify` asks.
  * @returns what was compared and found equal
  * @throws {RestartNeeded} holding a ChecksumMismatchError
  */
-export function checkSums(transfer: Transfer, sums: Sums): DownloadResult['verified'] {
+export function checkSums(transfer: Summed, sums: Sums): DownloadResult['verified'] {
   const { identity, options, meter } = transfer;
   const compareCrc = options.verify.crc32c && identity.crc32c !== undefined;
   const compareDigest = sums.digest !== undefined && identity.digest !== undefined;
@@ -41,12 +43,7 @@ export function toResult(
   };
 }
 
-function mismatch(
-  transfer: Transfer,
-  what: string,
-  expected: string | undefined,
-  got: string,
-): RestartNeeded {
+function mismatch(transfer: Summed, what: string, expected: string | undefined, got: string): RestartNeeded {
   const { label, store, key, sizeBytes } = transfer.identity;
   return new RestartNeeded(
     'checksum',

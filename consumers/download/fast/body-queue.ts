@@ -17,6 +17,8 @@ interface Piece {
   /** Bytes before this have been handed out already. */
   from: number;
   filled: number;
+  /** False for memory that the reader brought: it is not given back, and may be handed out while it fills. */
+  readonly pooled: boolean;
 }
 
 /** What the reader gets: the bytes, and the block that is given back after, if they are not a copy. */
@@ -29,7 +31,8 @@ interface Ready {
  * A body on its way from a socket to its reader, in pooled blocks: the socket reads straight into the block that
  * fills, the reader gets whole blocks. Each block is given back when the reader asks for the next one.
  *
- * All bytes that came are handed out before the end, or the error, is.
+ * All bytes that came are handed out before the end, or the error, is. A reader that brings its own memory gets views
+ * of that instead of blocks.
  */
 export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
   readonly #pool: BlockPool;
@@ -53,16 +56,25 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
     return this.#waiter !== undefined;
   }
 
+  /** Reads all of the body into this memory, which must be as long as it; only before the first byte. */
+  readInto(memory: Buffer): void {
+    this.#filling = { block: memory, from: 0, filled: 0, pooled: false };
+  }
+
   /** Room for at most `bytes` in the block that fills; undefined if no block is to be had now. */
   room(bytes: number): Buffer | undefined {
-    if (this.#filling === undefined) {
-      if (this.#blocks >= MAX_BLOCKS) return undefined;
-      const block = this.#pool.take(this.#blocks === 0);
-      if (block === undefined) return undefined;
-      this.#begin(block);
-    }
+    if (!this.hasRoom()) return undefined;
     const { block, filled } = this.#filling as unknown as Piece;
     return block.subarray(filled, Math.min(block.length, filled + bytes));
+  }
+
+  /** True if there is room; takes a block if need be. */
+  hasRoom(): boolean {
+    if (this.#filling !== undefined) return true;
+    if (this.#blocks >= MAX_BLOCKS) return false;
+    const block = this.#pool.take(this.#blocks === 0);
+    if (block !== undefined) this.#begin(block);
+    return block !== undefined;
   }
 
   /** Counts bytes that were read into `room`. */
@@ -86,18 +98,19 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
   }
 
   #begin(block: Buffer): void {
-    this.#filling = { block, from: 0, filled: 0 };
+    this.#filling = { block, from: 0, filled: 0, pooled: true };
     this.#blocks += 1;
   }
 
   /**
    * Lets the reader have what there is, before the block is full. It gets a copy: the socket goes on reading into the
-   * rest of the block, which therefore must not be given back.
+   * rest of the block, which therefore must not be given back. Memory of its own it gets as it is.
    */
   flush(): void {
     const piece = this.#filling;
     if (piece === undefined || piece.filled === piece.from) return;
-    const bytes = Buffer.from(piece.block.subarray(piece.from, piece.filled));
+    const view = piece.block.subarray(piece.from, piece.filled);
+    const bytes = piece.pooled ? Buffer.from(view) : view;
     piece.from = piece.filled;
     this.#ready.push({ bytes, block: undefined });
     this.#serve();
@@ -108,10 +121,11 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
     const piece = this.#filling;
     this.#filling = undefined;
     if (piece === undefined) return;
-    const { block, from, filled } = piece;
-    if (filled === from) return this.#give(block);
-    this.#ready.push({ bytes: block.subarray(from, filled), block });
-    this.#serve();
+    const { block, from, filled, pooled } = piece;
+    if (filled > from) {
+      this.#ready.push({ bytes: block.subarray(from, filled), block: pooled ? block : undefined });
+      this.#serve();
+    } else if (pooled) this.#give(block);
   }
 
   /** No more bytes will come: the answer is complete, or the connection closed. */
@@ -134,7 +148,7 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
   drop(error: unknown): void {
     for (const { block } of this.#ready) if (block !== undefined) this.#give(block);
     this.#ready = [];
-    if (this.#filling !== undefined) this.#give(this.#filling.block);
+    if (this.#filling?.pooled === true) this.#give(this.#filling.block);
     this.#filling = undefined;
     this.#end = { error };
     this.#serve();

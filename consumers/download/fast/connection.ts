@@ -5,8 +5,11 @@ import type { BlockPool } from './block-pool.ts';
 import { Exchange } from './exchange.ts';
 import type { Origin } from './origin.ts';
 
-/** Where heads are read to, before it is known where their bodies shall go: one for all, as reads never overlap. */
-const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+/**
+ * Where heads are read to, before it is known where their bodies shall go: one for all, as reads never overlap. Small,
+ * as what follows a head in it must be copied; S3's heads are about as long.
+ */
+const scratch = Buffer.allocUnsafeSlow(1024);
 
 /** How to connect. */
 export interface ConnectionOptions {
@@ -67,7 +70,7 @@ export class Connection {
    * Makes a request; only while no other is under way.
    * @param head the request as it goes out
    */
-  async request(request: TransportRequest, head: string): Promise<TransportResponse> {
+  request(request: TransportRequest, head: string): Promise<TransportResponse> {
     const exchange = new Exchange(request, this.#options.pool, {
       resume: () => void this.#socket.resume(),
       over: (idleMs) => this.#over(idleMs),
@@ -76,7 +79,7 @@ export class Connection {
     this.#socket.ref();
     if (this.#connected) exchange.connected();
     this.#socket.write(head, 'latin1');
-    return await exchange.response;
+    return exchange.response;
   }
 
   /** Closes it; an exchange under way fails. */

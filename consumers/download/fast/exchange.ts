@@ -37,7 +37,7 @@ export class Exchange {
   /** When a byte was heard last; until there is a connection, silence is not counted. */
   #heardMs = Infinity;
   readonly #ticker: NodeJS.Timeout;
-  readonly #onAbort = (): void => this.#fail(this.#request.signal.reason, true);
+  readonly #onAbort = (): void => this.#fail(this.#request.signal?.reason, true);
 
   constructor(request: TransportRequest, pool: BlockPool, line: Line) {
     this.#request = request;
@@ -56,7 +56,7 @@ export class Exchange {
       this.#refuse = reject;
     });
     this.#ticker = setTimeout(() => this.#tick(), Math.min(TICK_MS, request.stallTimeoutMs));
-    request.signal.addEventListener('abort', this.#onAbort, { once: true });
+    request.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** Where the next bytes shall be read to; undefined: anywhere. */
@@ -75,7 +75,7 @@ export class Exchange {
     } else this.#take(buffer.subarray(0, count));
     if (!this.#over && this.#head !== undefined && this.#head.body !== 'chunked') {
       if (this.#left === 0) this.#complete(true);
-      else this.#paused = this.#body.room(1) === undefined;
+      else this.#paused = !this.#body.hasRoom();
     }
     return !this.#paused;
   }
@@ -112,6 +112,8 @@ export class Exchange {
     const rest = text.subarray(end + 4);
     if (head.body === 'chunked') return this.#takeChunked(head, rest);
     this.#left = head.body;
+    const memory = head.status < 300 ? this.#request.into?.(head.body) : undefined;
+    if (memory?.length === head.body && head.body > 0) this.#body.readInto(memory);
     this.#deliver(head);
     this.#takeBody(rest);
   }
@@ -172,7 +174,7 @@ export class Exchange {
     this.#over = true;
     this.#text = Buffer.alloc(0);
     clearTimeout(this.#ticker);
-    this.#request.signal.removeEventListener('abort', this.#onAbort);
+    this.#request.signal?.removeEventListener('abort', this.#onAbort);
     this.#line.over(idleMs);
   }
 

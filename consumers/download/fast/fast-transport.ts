@@ -31,7 +31,7 @@ interface Idle {
  * another transport (`createTransport` does that).
  *
  * Certificates and host names are verified with Node's defaults. Idle connections close after four seconds and do not
- * keep the process alive. Memory: three blocks for each body under way (block-pool.ts), and 64 KiB for all.
+ * keep the process alive. Memory: three blocks for each body under way (block-pool.ts).
  *
  * @throws {RangeError} for a timeout out of range
  */
@@ -93,7 +93,7 @@ export function createFastTransport(options: FastTransportOptions = {}): Transpo
 
   return {
     async get(request) {
-      request.signal.throwIfAborted();
+      request.signal?.throwIfAborted();
       const { origin, path } = splitTarget(request.url);
       const head = requestHead(path, origin, request);
       return await take(origin).request(request, head);

@@ -15,11 +15,15 @@ interface Bench {
   resumes: number;
 }
 
-function begin(maxBytes = 8 * BLOCK, stallTimeoutMs = 60_000): Bench {
+function begin(
+  maxBytes = 8 * BLOCK,
+  stallTimeoutMs = 60_000,
+  into?: (bodyBytes: number) => Buffer | undefined,
+): Bench {
   const pool = createBlockPool({ blockBytes: BLOCK, maxBytes });
   const controller = new AbortController();
   const over: number[] = [];
-  const request = { url: 'http://h/', headers: {}, signal: controller.signal, stallTimeoutMs };
+  const request = { url: 'http://h/', headers: {}, signal: controller.signal, stallTimeoutMs, into };
   const bench: Bench = {
     pool,
     controller,
@@ -68,6 +72,53 @@ describe('an exchange', () => {
       expect(payload.equals(await readAll(bench)), `cut at ${cut}`).toBe(true);
       expect([bench.over, bench.pool.lentBlocks]).toEqual([[Infinity], 0]);
     }
+  });
+
+  it('reads into memory that the reader brings, wherever the answer is cut, and takes no block', async () => {
+    const wire = ok(payload);
+    for (let cut = 1; cut < wire.length; cut += 1) {
+      const memory = Buffer.alloc(payload.length);
+      const asked: number[] = [];
+      const bench = begin(undefined, undefined, (bodyBytes) => {
+        asked.push(bodyBytes);
+        return memory;
+      });
+      feed(bench, wire.subarray(0, cut));
+      feed(bench, wire.subarray(cut));
+      expect(bench.pool.lentBlocks).toBe(0);
+      const { body } = await bench.exchange.response;
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of body) chunks.push(chunk);
+      expect(chunks.map(({ buffer, length }) => [buffer === memory.buffer, length])).toEqual([[true, 300]]);
+      expect([payload.equals(memory), asked, bench.over]).toEqual([true, [300], [Infinity]]);
+    }
+  });
+
+  it('hands out views of that memory before it is full, and what came before the connection broke', async () => {
+    const memory = Buffer.alloc(payload.length);
+    const bench = begin(undefined, undefined, () => memory);
+    const wire = ok(payload);
+    feed(bench, wire.subarray(0, wire.length - 200));
+    const { body } = await bench.exchange.response;
+    const reader = body[Symbol.asyncIterator]();
+    const first = await reader.next();
+    expect([first.value?.buffer === memory.buffer, first.value?.length]).toEqual([true, 100]);
+    feed(bench, wire.subarray(wire.length - 200, wire.length - 150));
+    bench.exchange.broken(new TransportError('broken', 'gone'));
+    const second = await reader.next();
+    expect(payload.subarray(100, 150).equals(second.value ?? Buffer.alloc(0))).toBe(true);
+    await expect(reader.next()).rejects.toThrow('gone');
+  });
+
+  it('reads into blocks when that memory is of another length, and errors always', async () => {
+    const bench = begin(undefined, undefined, () => Buffer.alloc(payload.length + 1));
+    feed(bench, ok(payload));
+    expect(payload.equals(await readAll(bench))).toBe(true);
+    const refused = begin(undefined, undefined, () => {
+      throw new Error('asked for memory for an error');
+    });
+    feed(refused, Buffer.from('HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno'));
+    expect(String(await readAll(refused))).toBe('no');
   });
 
   it('reads an error in chunks wherever it is cut, and byte by byte', async () => {
