@@ -56,6 +56,11 @@ const COMMANDS: readonly Entry[] = [
     load: async (summary) => (await import('./commands/dlq.ts')).dlqCommand(summary),
   },
   {
+    name: 'sweep',
+    summary: 'publish what dead publishers left in their outbox, report what they did not finish',
+    load: async (summary) => (await import('./commands/sweep.ts')).sweepCommand(summary),
+  },
+  {
     name: 'url-service',
     summary: 'run the URL service alone: claim checks in, fresh GET URLs out',
     load: async (summary) => (await import('./commands/url-service.ts')).urlServiceCommand(summary),

@@ -1,3 +1,6 @@
+/** How long a batch that is not full gathers, in milliseconds of real time. */
+const GATHER_MS = 5;
+
 /** Bounds of one batch. */
 export interface BatchBounds {
   readonly maxItems: number;
@@ -14,8 +17,8 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Makes a function that gathers what it is given in one turn of the event loop, and runs `work` on all of it at once.
- * Everyone in a batch gets its result, or its error.
+ * Makes a function that gathers what it is given within 5 ms, and runs `work` on all of it at once. Everyone in a
+ * batch gets its result, or its error.
  */
 export function createBatcher<Item, Result>(
   { maxItems, maxBytes, maxUnderWay }: BatchBounds,
@@ -49,12 +52,14 @@ export function createBatcher<Item, Result>(
   };
 
   const schedule = (): void => {
-    if (scheduled || queue.length === 0) return;
+    if (scheduled || queue.length === 0 || underWay >= maxUnderWay) return;
     scheduled = true;
-    setImmediate(() => {
+    const start = (): void => {
       scheduled = false;
       for (let free = maxUnderWay - underWay; free > 0 && queue.length > 0; free -= 1) void run(take());
-    });
+    };
+    if (queue.length >= maxItems) setImmediate(start);
+    else setTimeout(start, GATHER_MS);
   };
 
   return async (item, bytes) =>

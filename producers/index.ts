@@ -13,6 +13,7 @@ export { mintedAtMs, mintEventId } from './event-id.ts';
 export * from './ledger/index.ts';
 export { DEFAULT_MEDIA_TYPE, mediaTypeFor } from './media-type.ts';
 export { MANIFEST_ID, payloadKey, type PayloadKeyParts } from './payload-key.ts';
+export type { OutboxItem, OutboxStore } from './outbox/index.ts';
 export type { PublishInput, UploadProgress } from './publish-input.ts';
 export {
   createUploadPresigner,
@@ -37,10 +38,12 @@ export {
 } from './put-events.ts';
 export type { UploadReport } from './upload-attachments.ts';
 export * from './replay/index.ts';
+export * from './sweeper/index.ts';
 export * from './upload/index.ts';
 export * from './upload-service/index.ts';
 export * from './url-service/index.ts';
 export {
+  PublishConflictError,
   PublishError,
   RedriveError,
   ReplayError,

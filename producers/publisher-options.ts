@@ -6,7 +6,15 @@ import { EVENT_BUDGET_BYTES, MAX_PRESIGN_SECONDS } from '../shared/limits.ts';
 import { redactingLogger, silentLogger, type Logger } from '../shared/logger.ts';
 import { httpUrl, nonEmptyString, numberInRange, show } from '../shared/options.ts';
 import { resolveRetryOptions, retryDefaults, type RetryOptions } from '../shared/retry.ts';
-import { resolveStores, type Store, type StoresOptions } from '../shared/stores.ts';
+import { checkRetainDays, minimumRetainDays, type DeliveryTimes } from '../shared/retention.ts';
+import {
+  resolveStore,
+  resolveStores,
+  type Store,
+  type StoreOptions,
+  type StoresOptions,
+} from '../shared/stores.ts';
+import type { OutboxStore } from './outbox/index.ts';
 import { keySegment } from './payload-key.ts';
 import {
   resolveUploadOptions,
@@ -38,9 +46,24 @@ export interface PublisherOptions {
   /**
    * Days for which a payload is promised to exist, counted from the event's id; the bucket's lifecycle must agree.
    * 1 to 36,500.
-   * @default 30
+   * @default 30, or the least that `delivery` allows if that is given
    */
   readonly retainDays?: number;
+  /** How long events may be on their way; `retainDays` must cover it. @default - not checked */
+  readonly delivery?: DeliveryTimes;
+  /**
+   * The control bucket, where intents, outbox and ledger are kept.
+   * @default - none: `durability` is `none`
+   */
+  readonly control?: StoreOptions;
+  /**
+   * `outbox`: whatever is uploaded is published, or reported, also if this process dies at any point; takes `control`.
+   * `none`: a publish that dies leaves its payloads behind, and nobody knows.
+   * @default 'outbox' with `control`, else 'none'
+   */
+  readonly durability?: 'outbox' | 'none';
+  /** Where events wait between upload and bus. @default - the control bucket */
+  readonly outbox?: OutboxStore;
   /** For S3 and EventBridge. @default - the SDK's provider chain */
   readonly credentials?: NonNullable<EventBridgeClientConfig['credentials']>;
   /** EventBridge's region. @default - the bus ARN's, else the store's */
@@ -81,6 +104,10 @@ export interface ResolvedPublisherOptions {
   /** 0: without access. */
   readonly urlTtlSeconds: number;
   readonly retainDays: number;
+  /** Undefined: no records are kept. */
+  readonly control: StoreOptions | undefined;
+  /** Undefined: the control bucket's. */
+  readonly outbox: OutboxStore | undefined;
   readonly credentials: PublisherOptions['credentials'];
   readonly region: string;
   readonly endpoint: string | undefined;
@@ -126,10 +153,9 @@ export function resolvePublisherOptions(options: PublisherOptions): ResolvedPubl
     bus,
     signer,
     urlTtlSeconds,
-    retainDays: numberInRange('retainDays', options.retainDays ?? publisherDefaults.retainDays, {
-      min: 1,
-      max: 36_500,
-    }),
+    retainDays: retainDaysOf(options),
+    control: controlOf(options),
+    outbox: options.outbox,
     credentials: options.credentials,
     region: region === undefined ? (arn[2] ?? store.region) : nonEmptyString('region', region),
     endpoint: endpoint === undefined ? undefined : httpUrl('endpoint', endpoint).href,
@@ -147,6 +173,31 @@ export function resolvePublisherOptions(options: PublisherOptions): ResolvedPubl
     idRandom: options.random,
     logger: redactingLogger(options.logger ?? silentLogger),
   };
+}
+
+function retainDaysOf({ retainDays, delivery }: PublisherOptions): number {
+  const bounds = { min: 1, max: 36_500 };
+  if (delivery === undefined)
+    return numberInRange('retainDays', retainDays ?? publisherDefaults.retainDays, bounds);
+  const days = numberInRange('retainDays', retainDays ?? minimumRetainDays(delivery), bounds);
+  checkRetainDays('retainDays', days, delivery);
+  return days;
+}
+
+function controlOf({ control, durability, outbox }: PublisherOptions): StoreOptions | undefined {
+  const wanted = durability ?? (control === undefined ? 'none' : 'outbox');
+  if (wanted !== 'outbox' && wanted !== 'none')
+    throw new TypeError(`durability: got ${show(wanted)}, expected 'outbox' or 'none'`);
+  if (wanted === 'none') {
+    if (outbox === undefined) return undefined;
+    throw new TypeError(
+      `outbox: got ${show(outbox)}, expected none without \`control\` and durability 'outbox'`,
+    );
+  }
+  if (control === undefined)
+    throw new TypeError("control: got nothing, expected the control bucket: durability is 'outbox'");
+  resolveStore('control', control);
+  return control;
 }
 
 function chooseStore(options: PublisherOptions): Store {

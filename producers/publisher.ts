@@ -2,11 +2,18 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import type { AttachmentInput, WaybillEvent } from '../shared/events/index.ts';
 import { MAX_PUT_EVENTS_ENTRIES } from '../shared/limits.ts';
 import { createGetPresigner } from '../shared/presign.ts';
+import { createRecords } from '../shared/records/index.ts';
 import { s3ClientFor } from '../shared/s3-client.ts';
 import { eventAttributes } from '../shared/telemetry.ts';
-import { composeEvent, type ComposedEvent } from './compose-event.ts';
+import { createBusCheck } from './check-bus.ts';
+import { composeEvent } from './compose-event.ts';
 import { mintedAtMs } from './event-id.ts';
 import { checkSkeletonFits } from './fit-event.ts';
+import { createLedger } from './ledger/index.ts';
+import { createIntents, type Intent, type PublishedNote } from './outbox/intents.ts';
+import { createPublishLog, noLog, type PublishLog } from './outbox/publish-log.ts';
+import { createS3Outbox } from './outbox/s3-outbox.ts';
+import { outgoingEvent } from './outgoing-event.ts';
 import { MANIFEST_ID, payloadKey } from './payload-key.ts';
 import { planPublish, type PlannedPublish, type PublishInput } from './publish-input.ts';
 import {
@@ -37,6 +44,11 @@ export interface PublishResult {
   readonly viaManifest: boolean;
   /** True if the URLs had to go to fit the byte budget. */
   readonly droppedAccess: boolean;
+  /**
+   * True if the event was published before, under the id given: nothing was done. `event` is then without URLs, and
+   * `uploads` is empty.
+   */
+  readonly alreadyPublished: boolean;
 }
 
 /** Uploads payloads and publishes the events that name them. */
@@ -45,12 +57,17 @@ export interface Publisher extends AsyncDisposable {
    * Uploads the attachments, then puts the event on the bus. Nothing is published before its bytes are safe.
    *
    * The bus may get the event more than once (an answer may get lost), always under the same id. The same input
-   * with the same `id` again uploads nothing new and puts the event once more.
+   * with the same `id` again uploads nothing new; with durability `outbox` it goes on where the publish before it died,
+   * and does nothing if that came to its end; with `none` it puts the event once more.
+   *
+   * With durability `outbox`, an abort or an error after the upload leaves the event in the outbox, for a sweeper.
    *
    * @throws {TypeError|RangeError|EventParseError|EventTooLargeError} before a byte is uploaded, if the input is wrong
    * @throws {UploadError} if a payload cannot be stored within the retries
    * @throws {UploadConflictError} if the id was used for other bytes
-   * @throws {PublishError} if EventBridge does not take the event
+   * @throws {PublishConflictError} if the id was used for another event
+   * @throws {PublishError} if EventBridge does not take the event, or there is no such bus
+   * @throws {RecordsError} if the control bucket cannot be read or written
    * @throws the signal's reason once `input.signal` has aborted
    */
   publish(input: PublishInput): Promise<PublishResult>;
@@ -91,21 +108,31 @@ export function createPublisher(options: PublisherOptions): Publisher {
   });
   const presigner = createGetPresigner({ store, client: s3, clock, caller: producer });
   const putter = createEventPutter({ client: bridge, retry, clock, random, logger });
+  const checkBus = createBusCheck(bridge, resolved.bus, logger);
+  const { log, closeLog } = openLog(resolved);
   const underWay = new Set<Promise<unknown>>();
   let closed = false;
 
   const publishPlanned = async (
-    { skeleton, attachments }: PlannedPublish,
-    { signal, onProgress }: PublishInput,
+    { skeleton: wanted, attachments }: PlannedPublish,
+    { id: givenId, signal, onProgress }: PublishInput,
   ): Promise<PublishResult> => {
     signal?.throwIfAborted();
-    checkSkeletonFits(skeleton, resolved.eventBudgetBytes, attachments.length);
+    checkSkeletonFits(wanted, resolved.eventBudgetBytes, attachments.length);
+    await checkBus();
+    const noted = givenId !== undefined;
+    const begun = await log.begin(intentOf(wanted, attachments, resolved), { noted });
+    if (begun.state === 'published') {
+      for (const attachment of attachments) attachment.discard();
+      return publishedBefore(begun.note);
+    }
+    const { event: skeleton, retainUntil } = begun.intent;
     const context: AttachmentUploadContext = {
-      options: resolved,
+      options: begun.again ? { ...resolved, upload: { ...resolved.upload, resume: true } } : resolved,
       transport,
       signal,
       onProgress,
-      retainUntil: retainUntil(skeleton.id, resolved),
+      retainUntil,
       keyOf: (attachmentId) =>
         payloadKey({ producer, type: skeleton.type, eventId: skeleton.id, attachmentId }),
     };
@@ -119,9 +146,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const bare = uploaded.map(({ attachment }) => attachment);
     const composed = await composeEvent(skeleton, bare, { options: resolved, presigner, uploadManifest });
     const { event, viaManifest, droppedAccess } = composed;
-    const eventBridgeId = await putter.put(outgoing(composed, resolved.bus), signal);
+    signal?.throwIfAborted();
+    const eventBridgeId = await log.putting(
+      { bus: resolved.bus, noted, readyAt: new Date(clock.nowMs()).toISOString(), event },
+      async () => await putter.put(outgoingEvent(composed, resolved.bus), signal),
+    );
     logger.info({ eventId: event.id, type: event.type, eventBridgeId, viaManifest }, 'event published');
-    return { event, eventBridgeId, uploads, viaManifest, droppedAccess };
+    return { event, eventBridgeId, uploads, viaManifest, droppedAccess, alreadyPublished: false };
   };
 
   const publish = async (input: PublishInput): Promise<PublishResult> =>
@@ -153,6 +184,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     transport.close?.();
     if (resolved.s3 === undefined) s3.destroy();
     if (resolved.eventBridge === undefined) bridge.destroy();
+    closeLog();
   };
 
   return {
@@ -180,16 +212,36 @@ function manifestItem(content: Buffer) {
   return { id: MANIFEST_ID, name: 'manifest.json', mediaType: 'application/json', source };
 }
 
-function outgoing({ event, detail, bytes, resources }: ComposedEvent, bus: string) {
-  const entry = {
-    EventBusName: bus,
-    Source: event.source,
-    DetailType: event.type,
-    Time: new Date(event.time),
-    Resources: [...resources],
-    Detail: detail,
+function openLog(options: ResolvedPublisherOptions): { log: PublishLog; closeLog: () => void } {
+  const { control, credentials, producer, clock, random, logger, retry } = options;
+  if (control === undefined) return { log: noLog, closeLog: () => undefined };
+  const records = createRecords({ control, credentials, retry, clock, random, logger });
+  const log = createPublishLog({
+    intents: createIntents(records, producer, clock),
+    outbox: options.outbox ?? createS3Outbox(records, { producer, clock }),
+    ledger: createLedger(records, { producer, clock }),
+    clock,
+    logger,
+  });
+  return { log, closeLog: () => records.close() };
+}
+
+function intentOf(
+  event: WaybillEvent,
+  attachments: PlannedPublish['attachments'],
+  options: ResolvedPublisherOptions,
+): Intent {
+  return {
+    event,
+    attachments: attachments.map(({ id, name, mediaType }) => ({ id, name, mediaType })),
+    store: options.store.name,
+    retainUntil: retainUntil(event.id, options),
   };
-  return { eventId: event.id, entry, bytes };
+}
+
+function publishedBefore({ event, eventBridgeId }: PublishedNote): PublishResult {
+  const viaManifest = event.data.manifest !== undefined;
+  return { event, eventBridgeId, uploads: [], viaManifest, droppedAccess: false, alreadyPublished: true };
 }
 
 const DAY_MS = 86_400_000;

@@ -193,3 +193,9 @@ export class ReplayError extends WaybillError {
   readonly code = 'replay';
   readonly disposition = 'retry';
 }
+
+/** The id of a publish was used for another event. */
+export class PublishConflictError extends WaybillError {
+  readonly code = 'publish-conflict';
+  readonly disposition = 'reject';
+}

@@ -1,8 +1,8 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { createPublisher, type Publisher } from '../../producers/index.ts';
 import { createClaimCheckSigner, parseSigningKey } from '../../shared/claim-check.ts';
 import { command, runWith } from '../command.ts';
-import { jsonOrFile, readTextFile, regionOf, required, storesOf } from '../environment.ts';
+import { jsonOrFile, optionalControlOf, readTextFile, regionOf, required, storesOf } from '../environment.ts';
 import { checked, checkedAsync, UsageError } from '../errors.ts';
 import { collectFiles } from '../files.ts';
 import type { Output, ProgressBar } from '../output.ts';
@@ -20,6 +20,8 @@ interface PublishOptions {
   readonly store?: string;
   readonly bus?: string;
   readonly signingKey?: string;
+  readonly control?: string;
+  readonly durability?: 'outbox' | 'none';
   readonly region?: string;
 }
 
@@ -42,6 +44,13 @@ export function publishCommand(summary: string): Command {
     .option('--store <name>', 'store to upload to (WAYBILL_STORE; default the only one)')
     .option('--bus <name>', 'event bus (WAYBILL_BUS)')
     .option('--signing-key <file>', 'key that signs claim checks (WAYBILL_SIGNING_KEY)')
+    .option('--control <json|file>', 'control bucket for intents, outbox and ledger (WAYBILL_CONTROL)')
+    .addOption(
+      new Option(
+        '--durability <kind>',
+        'what survives a crash; default outbox with a control bucket',
+      ).choices(['outbox', 'none']),
+    )
     .option('--region <region>', 'region of the bus (AWS_REGION)')
     .action((paths: string[], options: PublishOptions) =>
       runWith(options, async ({ env, out, logger, signal }) => {
@@ -66,6 +75,8 @@ export function publishCommand(summary: string): Command {
             signer: createClaimCheckSigner(key),
             urlTtlSeconds: options.url ? options.urlTtl : 0,
             logger,
+            ...optionalControlOf(env, options.control),
+            ...(options.durability === undefined ? {} : { durability: options.durability }),
             ...(store === undefined ? {} : { store }),
             ...(env.AWS_ENDPOINT_URL === undefined ? {} : { endpoint: env.AWS_ENDPOINT_URL }),
           }),
@@ -85,6 +96,7 @@ export function publishCommand(summary: string): Command {
           }),
         );
         const { event } = published;
+        if (published.alreadyPublished) out.say(`${event.id} was published before, nothing was done`);
         const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
         out.say(
           `published ${event.type} ${event.id}: ${files.length} ${files.length === 1 ? 'file' : 'files'}, ` +
@@ -100,6 +112,7 @@ export function publishCommand(summary: string): Command {
           source: event.source,
           viaManifest: published.viaManifest,
           droppedAccess: published.droppedAccess,
+          alreadyPublished: published.alreadyPublished,
           attachments: event.data.attachments.map(({ id, name, size, digest, key, versionId }) => ({
             id,
             name,

@@ -15,7 +15,7 @@ const MAX_SEGMENT_BYTES = 4 * 1024 ** 2;
 /** Writes down what was published. */
 export interface Ledger {
   /**
-   * Writes an entry; what comes in the same turn of the event loop shares a segment.
+   * Writes an entry; what comes within a few milliseconds shares a segment.
    * @returns the key of the segment
    * @throws {RecordsError}
    */

@@ -16,6 +16,7 @@ const COMMANDS = [
   'presign put',
   'presign post',
   'inspect',
+  'sweep',
   'url-service',
 ];
 

@@ -34,6 +34,17 @@ describe('resolvePublisherOptions', () => {
     expect(resolvePublisherOptions({ ...base, urlTtlSeconds: false }).urlTtlSeconds).toBe(0);
   });
 
+  it('keeps records as soon as there is a control bucket, unless told not to', () => {
+    expect(resolvePublisherOptions(base).control).toBeUndefined();
+    expect(resolvePublisherOptions({ ...base, control: store }).control).toBe(store);
+    expect(resolvePublisherOptions({ ...base, control: store, durability: 'none' }).control).toBeUndefined();
+  });
+
+  it('promises as many days as the way of an event may take', () => {
+    expect(resolvePublisherOptions({ ...base, delivery: { replayDays: 30 } }).retainDays).toBe(73);
+    expect(resolvePublisherOptions({ ...base, delivery: {}, retainDays: 50 }).retainDays).toBe(50);
+  });
+
   it.each<[Record<string, unknown>, string]>([
     [{ producer: '' }, 'producer: got ""'],
     [{ producer: 'a/b' }, 'producer: got "a/b"'],
@@ -49,6 +60,12 @@ describe('resolvePublisherOptions', () => {
     [{ urlTtlSeconds: -1 }, 'urlTtlSeconds: got -1'],
     [{ urlTtlSeconds: 0, signer: undefined }, 'urlTtlSeconds: got 0 without a signer'],
     [{ retainDays: 0 }, 'retainDays: got 0'],
+    [{ retainDays: 42, delivery: {} }, 'retainDays: got 42, expected at least 43 days'],
+    [{ delivery: { queueDays: -1 } }, 'delivery.queueDays: got -1'],
+    [{ durability: 'outbox' }, 'control: got nothing, expected the control bucket'],
+    [{ durability: 'some', control: store }, "durability: got \"some\", expected 'outbox' or 'none'"],
+    [{ control: { ...store, bucket: 'X' } }, 'control.bucket'],
+    [{ outbox: {} }, 'outbox: got an object, expected none'],
     [{ eventBudgetBytes: 100 }, 'eventBudgetBytes: got 100'],
     [{ endpoint: 'localhost' }, 'endpoint: got "localhost"'],
     [{ region: '' }, 'region: got ""'],

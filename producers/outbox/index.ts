@@ -1,0 +1,1 @@
+export type { OutboxItem, OutboxStore } from './types.ts';

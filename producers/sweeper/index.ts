@@ -1,0 +1,4 @@
+export { sweeperLambda, type SweeperLambdaOptions } from './lambda.ts';
+export { sweepDefaults, type SweepOptions } from './options.ts';
+export type { SweepReport, UnfinishedPublish } from './report.ts';
+export { sweep } from './sweep.ts';
