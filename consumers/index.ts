@@ -7,6 +7,17 @@ export {
 } from './dead-letter.ts';
 export * from './download/index.ts';
 export * from './idempotency/index.ts';
+export {
+  createSqsHandler,
+  sqsHandlerDefaults,
+  type LambdaBatchResponse,
+  type LambdaInvocation,
+  type LambdaSqsAttribute,
+  type LambdaSqsEvent,
+  type LambdaSqsRecord,
+  type SqsHandler,
+  type SqsHandlerOptions,
+} from './lambda.ts';
 export { assignPaths, safeRelativePath } from './names.ts';
 export {
   HandlerTimeoutError,

@@ -28,7 +28,6 @@
  *              that was not completed is given back first
  */
 import { setMaxListeners } from 'node:events';
-import { createClockOffset, type DownloadOptions } from './download/index.ts';
 import { createMonitor, type Monitor } from './health/monitor.ts';
 import { observed, stuckReason, watched } from './health/observe.ts';
 import { serveWorkerHealth, type WorkerHealth } from './health/server.ts';
@@ -37,6 +36,7 @@ import { openQueue } from './sqs/open-queue.ts';
 import { createMessageCalls } from './worker/batches.ts';
 import { createBudget, type Budget } from './worker/budget.ts';
 import { createCircuit, type Circuit, type CircuitStatus } from './worker/circuit.ts';
+import { downloadOptions } from './worker/download-options.ts';
 import { resolveWorkerOptions, type ResolvedWorkerOptions, type WorkerOptions } from './worker/options.ts';
 import { poll } from './worker/poll.ts';
 import { queueName } from './worker/process-span.ts';
@@ -256,17 +256,4 @@ async function run(options: ResolvedWorkerOptions, parts: RunParts): Promise<voi
     logger,
     ...signals,
   });
-}
-
-function downloadOptions(options: ResolvedWorkerOptions): DownloadOptions {
-  const { stores, urlSource, clock, random, logger, download } = options;
-  return {
-    clockOffset: createClockOffset(),
-    ...download,
-    ...(urlSource === undefined ? {} : { urlSource }),
-    stores,
-    clock,
-    random,
-    logger,
-  };
 }

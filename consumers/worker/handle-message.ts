@@ -1,12 +1,11 @@
 import { linkSignals } from '../../shared/cancellation.ts';
 import { after } from '../../shared/clock.ts';
-import { HandlerTimeoutError, LeaseLostError } from '../outcomes.ts';
+import { HandlerTimeoutError } from '../outcomes.ts';
 import { startHeartbeat } from '../visibility.ts';
-import { attempt, type Delivery } from './attempt.ts';
-import { describeError, outcomeOf, type Outcome } from './outcome.ts';
-import { withGrace, within } from './patience.ts';
+import type { Delivery } from './attempt.ts';
+import { decide, giveBack } from './decide.ts';
 import { isLeaseLost, type QueueMessage } from './queue.ts';
-import { callMs, type WorkerRuntime } from './runtime.ts';
+import type { WorkerRuntime } from './runtime.ts';
 import { idsOf, settle } from './settle.ts';
 
 /** How long a handler may take to wind down after its signal has aborted, in milliseconds; its place is taken until then. */
@@ -53,45 +52,11 @@ export async function handleMessage(message: QueueMessage, runtime: WorkerRuntim
     clock,
     logger,
   });
-  const outcome = await decide(delivery, runtime);
+  const outcome = await decide(delivery, runtime, ABORT_GRACE_MS);
   cancelTimeout();
   work.abort(MESSAGE_DONE); // ends downloads that the handler left running
   place.leave();
   await giveBack(delivery, outcome, runtime);
   await settle({ delivery, heartbeat, outcome, durationMs: clock.monotonicMs() - beganMs }, runtime);
   place.gone();
-}
-
-/** Runs the attempt and says what became of it. */
-async function decide(delivery: Delivery, runtime: WorkerRuntime): Promise<Outcome> {
-  const { signal } = delivery;
-  const grace = { clock: runtime.options.clock, graceMs: ABORT_GRACE_MS, force: runtime.forceSignal };
-  try {
-    const outcome = await withGrace(attempt(delivery, runtime), signal, grace);
-    const reason: unknown = signal.reason;
-    return reason instanceof LeaseLostError ? { kind: 'lost', error: reason } : outcome;
-  } catch (error) {
-    return outcomeOf(error, signal, runtime.options.urlSource !== undefined);
-  }
-}
-
-/**
- * Gives an idempotency record back that was not completed, a rejected event's too: redriven, it must be handled anew.
- * What fails is logged; the record is then stale after its lease.
- */
-async function giveBack(
-  { held, message, event }: Delivery,
-  outcome: Outcome,
-  runtime: WorkerRuntime,
-): Promise<void> {
-  if (held === undefined) return;
-  await held.heartbeat.stop();
-  if (outcome.kind === 'succeeded') return;
-  const reason = 'error' in outcome ? describeError(outcome.error).reason : outcome.kind;
-  try {
-    await within(runtime.options.clock, callMs(runtime), (signal) => held.lease.release(reason, signal));
-  } catch (error) {
-    const ids = { messageId: message.messageId, eventId: event?.id };
-    runtime.logger.warn({ ...ids, error }, 'an idempotency record could not be given back; it becomes stale');
-  }
 }

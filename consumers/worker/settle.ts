@@ -108,7 +108,8 @@ async function reject(settlement: Settlement, runtime: WorkerRuntime, error: unk
   });
 }
 
-function rejectionOf({ message, event }: Delivery, runtime: WorkerRuntime, error: unknown): Rejection {
+/** What is written about a rejected message. */
+export function rejectionOf({ message, event }: Delivery, runtime: WorkerRuntime, error: unknown): Rejection {
   const { consumer, clock } = runtime.options;
   return {
     rejectId: rejectId(runtime.queueId, message.messageId),
