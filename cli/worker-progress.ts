@@ -41,7 +41,9 @@ export function showWorker(out: Output): (event: WorkerEvent) => void {
         out.say(`lost the lease of ${event.eventId ?? event.messageId}: ${event.reason}`);
         break;
       case 'circuit-opened':
-        out.say(`waiting ${formatMs(event.delayMs)}: ${event.reason} [${event.code}]`);
+        // A queue that does not answer is told as `cannot receive` each time.
+        if (!event.code.startsWith('queue-'))
+          out.say(`waiting ${formatMs(event.delayMs)}: ${event.reason} [${event.code}]`);
         out.emit({ type: 'circuit-opened', code: event.code, reason: event.reason });
         break;
       case 'circuit-closed':

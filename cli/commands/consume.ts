@@ -5,6 +5,7 @@ import { createClaimCheckVerifier, parseProducerKeys } from '../../shared/claim-
 import { command, runWith } from '../command.ts';
 import { proxyOf, readTextFile, regionOf, required, storesOf } from '../environment.ts';
 import { checked, checkedAsync } from '../errors.ts';
+import { idempotencyOf } from '../idempotency.ts';
 import { urlSourceOf } from '../url-source.ts';
 import { showWorker } from '../worker-progress.ts';
 import { durationMs, durationSeconds, sizeBytes, wholeNumber } from '../values.ts';
@@ -19,6 +20,8 @@ interface ConsumeOptions {
   readonly urlService?: string;
   readonly producerKeys?: string;
   readonly consumer?: string;
+  readonly control?: string;
+  readonly idempotency: boolean;
   readonly concurrency: number;
   readonly connections: number;
   readonly visibility: number;
@@ -46,6 +49,11 @@ export function consumeCommand(summary: string): Command {
       "producers' public keys (WAYBILL_PRODUCER_KEYS): refuse forged claim checks",
     )
     .option('--consumer <name>', "this consumer's name; replays for others are left alone")
+    .option(
+      '--control <json|file>',
+      'control bucket (WAYBILL_CONTROL); with --consumer, what was saved is remembered there instead of under --out',
+    )
+    .option('--no-idempotency', 'save an event again whenever it comes')
     .option('--concurrency <n>', 'events in work at once', wholeNumber(1, 1000), 4)
     .option('--connections <n>', 'parallel ranges of one file', wholeNumber(1, 32), 8)
     .option('--visibility <duration>', 'visibility timeout, extended while work goes on', durationSeconds, 60)
@@ -63,6 +71,7 @@ export function consumeCommand(summary: string): Command {
         const keysPath = options.producerKeys ?? env.WAYBILL_PRODUCER_KEYS;
         const limit = options.max ?? Number.POSITIVE_INFINITY;
         const show = showWorker(out);
+        const remembered = idempotencyOf(env, options, logger);
         let lastMs = performance.now();
         let active = 0;
         let saved = 0;
@@ -103,6 +112,7 @@ export function consumeCommand(summary: string): Command {
             logger,
             ...(options.healthPort === undefined ? {} : { health: { port: options.healthPort } }),
             ...(options.maxSize === undefined ? {} : { maxAttachmentBytes: options.maxSize }),
+            ...(remembered.idempotency === undefined ? {} : { idempotency: remembered.idempotency }),
             ...(options.consumer === undefined ? {} : { consumer: options.consumer }),
             ...(dlq === undefined ? {} : { deadLetterQueueUrl: dlq }),
             ...(keysPath === undefined
@@ -144,13 +154,14 @@ export function consumeCommand(summary: string): Command {
         try {
           const stats = await checkedAsync(worker.done);
           out.say(
-            `stopped: ${stats.succeeded} saved, ${stats.rejected} rejected, ${stats.retried + stats.unavailable} to be tried again`,
+            `stopped: ${stats.succeeded} saved, ${stats.duplicates} saved before, ${stats.rejected} rejected, ${stats.retried + stats.unavailable} to be tried again`,
           );
           out.emit({ type: 'stopped', stats });
           if (receiveError !== undefined && stats.received === 0)
             throw new Error(`nothing could be received: ${receiveError}`);
         } finally {
           clearInterval(idle);
+          remembered.close();
           signal.removeEventListener('abort', onAbort);
         }
       }),

@@ -28,6 +28,8 @@ export type BackoffOptions = Pick<RetryOptions, 'backoffBaseMs' | 'backoffCapMs'
 /** How a worker remembers what it has handled. */
 export interface IdempotencyOptions {
   readonly store: IdempotencyStore;
+  /** The name that the records stand under. @default - the worker's `consumer` */
+  readonly consumer?: string;
   /** Length of an event's lease, renewed while it is in work. From 1 to 43,200. @default - `visibilityTimeoutSeconds` */
   readonly leaseSeconds?: number;
 }
@@ -213,10 +215,10 @@ export function resolveWorkerOptions<Schemas extends EventSchemas>(
 
 function resolveIdempotency(
   options: IdempotencyOptions | undefined,
-  { consumer, visibilityTimeoutSeconds }: { consumer: string | undefined; visibilityTimeoutSeconds: number },
+  worker: { consumer: string | undefined; visibilityTimeoutSeconds: number },
 ): ResolvedIdempotency | undefined {
   if (options === undefined) return undefined;
-  const { store, leaseSeconds = visibilityTimeoutSeconds } = options;
+  const { store, consumer = worker.consumer, leaseSeconds = worker.visibilityTimeoutSeconds } = options;
   if (typeof (store as { acquire?: unknown } | undefined)?.acquire !== 'function') {
     throw new TypeError(`idempotency.store: got ${show(store)}, expected an IdempotencyStore`);
   }

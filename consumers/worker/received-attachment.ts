@@ -7,6 +7,7 @@ import {
   type DownloadEvent,
   type DownloadOptions,
 } from '../download/index.ts';
+import { alreadySaved } from './already-saved.ts';
 import type { ReceivedAttachment, SaveOptions } from './types.ts';
 
 /** What the downloads of one message share. */
@@ -35,7 +36,10 @@ export function receivedAttachment(attachment: Attachment, context: DownloadCont
       const { partialPath } = options;
       const target = { path, ...(partialPath === undefined ? {} : { partialPath }) };
       return whileLinked(context.signal, options.signal, async (signal) => {
-        const result = await download(attachment, target, optionsFor(options, signal));
+        const all = optionsFor(options, signal);
+        const saved = await alreadySaved(attachment, path, signal);
+        if (saved !== undefined) all.onEvent?.({ kind: 'verified', ...saved.verified });
+        const result = saved ?? (await download(attachment, target, all));
         context.assertHeld?.();
         return result;
       });

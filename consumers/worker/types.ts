@@ -23,7 +23,10 @@ export interface SaveOptions {
 
 /** An attachment as a handler gets it. Nothing is fetched before one of its methods is called. */
 export type ReceivedAttachment = Attachment & {
-  /** Downloads to a file of the caller's choosing: resumable, verified, in place at once. `path` is used as it is. */
+  /**
+   * Downloads to a file of the caller's choosing: resumable, verified, in place at once. `path` is used as it is. A file
+   * that stands there with exactly these bytes is verified and kept; nothing is fetched then.
+   */
   readonly saveTo: (path: string, options?: SaveOptions) => Promise<DownloadResult>;
   /** The bytes in order. The stream fails instead of ending when the digest differs. */
   readonly stream: (options?: Omit<SaveOptions, 'partialPath'>) => Readable;

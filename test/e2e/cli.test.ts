@@ -2,8 +2,10 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordsOf, runCli, startCli, startUp, tempDir } from '../helpers/cli.ts';
+import { envelope } from '../integration/consumers/worker-harness.ts';
 import { sha256Of, writeRandomFile } from '../helpers/files.ts';
 
 const COMMANDS = [
@@ -51,6 +53,11 @@ describe("a user's mistake ends with 2, one clear message and no stack trace", (
       '--stores (WAYBILL_STORES): the value is not JSON',
     ],
     ['a store without bucket', ['consume', '--out', 'x', '--stores', '{"a":{"region":"x"}}'], 'a.bucket'],
+    [
+      'records in a control bucket without a name',
+      ['consume', '--out', 'x', '--stores', '{"a":{"bucket":"abc","region":"x"}}', '--control', '{}'],
+      '--control: records in a control bucket stand under a name; give --consumer too',
+    ],
     ['port out of range', ['up', '--port', '70000'], 'expected a whole number from 0 to 65535'],
   ])('%s', async (_what, args, message) => {
     const { code, stderr } = await runCli(args);
@@ -134,6 +141,46 @@ describe('against `waybill up`', () => {
     expect(await sha256Of(join(dir.path, 'again', eventId, 'files', 'big.bin'))).toBe(
       await sha256Of(join(source, 'big.bin')),
     );
+  });
+
+  it('saves an event that comes again once, with records beside the files or in the control bucket', async () => {
+    await writeRandomFile(join(dir.path, 'twice.bin'), 100_000);
+    const sent = await run('publish', 'twice.bin', '--type', 'scan.made', '--source', 'scanner', '--json');
+    const [{ eventId }] = recordsOf(sent, 'published');
+    await run('consume', '--out', 'once', '--max', '1');
+    const text = await readFile(join(dir.path, 'once', eventId, 'event.json'), 'utf8');
+    const sqs = new SQSClient({
+      endpoint: up.env['AWS_ENDPOINT_URL']!,
+      region: 'us-east-1',
+      credentials: {
+        accessKeyId: up.env['AWS_ACCESS_KEY_ID']!,
+        secretAccessKey: up.env['AWS_SECRET_ACCESS_KEY']!,
+      },
+    });
+    const again = async (): Promise<void> => {
+      const MessageBody = envelope(JSON.parse(text));
+      await sqs.send(new SendMessageCommand({ QueueUrl: up.env['WAYBILL_QUEUE']!, MessageBody }));
+    };
+    await again();
+    const second = await run('consume', '--out', 'once', '--idle-exit', '1s', '--json');
+    expect(second.code, second.stderr).toBe(0);
+    expect(recordsOf(second, 'duplicate')).toMatchObject([{ eventId }]);
+    expect(recordsOf(second, 'saved')).toEqual([]);
+
+    const named = ['consume', '--consumer', 'archive', '--idle-exit', '1s', '--json'];
+    for (const [out, saved] of [
+      ['first', 1],
+      ['elsewhere', 0],
+    ] as const) {
+      await again();
+      const result = await run(...named, '--out', out);
+      expect(recordsOf(result, 'saved'), result.stderr).toHaveLength(saved);
+      expect(recordsOf(result, 'duplicate')).toHaveLength(1 - saved);
+    }
+    await again();
+    const forced = await run(...named, '--out', 'elsewhere', '--no-idempotency');
+    expect(recordsOf(forced, 'saved')).toHaveLength(1);
+    sqs.destroy();
   });
 
   it('SIGTERM ends the stack with 0', async () => {
@@ -296,7 +343,7 @@ describe('against `waybill up`', () => {
     const refused = await runCli(['consume', '--out', 'x', '--idle-exit', '1s'], { cwd: dir.path, env });
     expect([refused.code, refused.stderr]).toEqual([
       1,
-      expect.stringContaining('nothing could be received: The request signature'),
+      expect.stringContaining('nothing could be received: SQS does not accept our credentials'),
     ]);
     expect(refused.stderr).not.toContain('"level"');
   });

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
@@ -222,6 +222,30 @@ describe('a worker', () => {
     expect(await watched.until('retried')).toMatchObject({ code: 'transfer' });
     expect(saved[0]!.result).toMatchObject({ journalBytes: 200_000, fetchedBytes: 100_000 });
     expect((await readFile(saved[0]!.path)).equals(bytes)).toBe(true);
+  });
+
+  it('fetches no file again that an earlier delivery saved, unless it has changed since', async () => {
+    const id = uuidv7();
+    const [kept, spoilt] = [Buffer.alloc(50_000, 'kept'), Buffer.alloc(50_000, 'right')];
+    const event = orderEvent(id, [
+      await harness.attach(id, kept, { id: 'a1', name: 'kept.bin' }),
+      await harness.attach(id, spoilt, { id: 'a2', name: 'spoilt.bin' }),
+    ]);
+    let saved: SavedFile[] = [];
+    await using watched = harness.work({
+      handler: async (_event, { saveAll, receiveCount }) => {
+        saved = await saveAll(dir);
+        if (receiveCount > 1) return;
+        await writeFile(saved[1]!.path, Buffer.alloc(50_000, 'wrong'));
+        throw new Error('the database is away');
+      },
+    });
+    await harness.send(envelope(event));
+    await watched.until('succeeded');
+    expect(saved.map(({ result }) => result.fetchedBytes)).toEqual([0, 50_000]);
+    expect(saved[0]!.result).toMatchObject({ journalBytes: 50_000, verified: { sha256: true } });
+    expect((await readFile(saved[0]!.path)).equals(kept)).toBe(true);
+    expect((await readFile(saved[1]!.path)).equals(spoilt)).toBe(true);
   });
 
   it('ends a download that the handler did not wait for', async () => {

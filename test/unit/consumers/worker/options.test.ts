@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
+import { memoryIdempotencyStore } from '../../../../consumers/idempotency/index.ts';
 import { createWorker, type WorkerOptions } from '../../../../consumers/worker.ts';
 import { resolveWorkerOptions } from '../../../../consumers/worker/options.ts';
 
@@ -36,6 +37,16 @@ describe('worker options', () => {
     [{ handler: undefined }, 'handler: got undefined, expected a function'],
     [{ onUnknownType: 'drop' }, 'onUnknownType: got "drop", expected "reject" or "ignore"'],
     [{ consumer: '' }, 'consumer: got "", expected a non-empty string'],
+    [{ idempotency: {} }, 'idempotency.store: got undefined, expected an IdempotencyStore'],
+    [
+      { idempotency: { store: memoryIdempotencyStore() } },
+      'consumer (idempotency needs it): got undefined, expected a non-empty string',
+    ],
+    [
+      { consumer: 'a', idempotency: { store: memoryIdempotencyStore(), leaseSeconds: 0 } },
+      'idempotency.leaseSeconds: got 0, expected an integer from 1 to 43200 s',
+    ],
+    [{ maxBytesInFlight: 0 }, 'maxBytesInFlight: got 0, expected an integer from 1'],
     [{ concurrency: 0 }, 'concurrency: got 0, expected an integer from 1 to 1000'],
     [{ concurrency: 1001 }, 'concurrency: got 1001'],
     [{ pollWaitSeconds: 21 }, 'pollWaitSeconds: got 21, expected an integer from 0 to 20 s'],
