@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { S3Client } from '@aws-sdk/client-s3';
 import { startLocal, type FaultRule, type LocalStack, type Seed } from '../local/index.ts';
-import { createUrlService, startUrlServiceServer, type UrlServiceServer } from '../producers/index.ts';
+import {
+  createUrlService,
+  startUrlServiceServer,
+  type UploadPolicy,
+  type UrlServiceServer,
+} from '../producers/index.ts';
 import {
   createClaimCheckVerifier,
   generateProducerKey,
@@ -19,10 +25,14 @@ import type { StoreOptions, StoresOptions } from '../shared/stores.ts';
 import {
   consumerNames,
   exchangeNames,
+  PAYLOAD_PREFIX,
   PAYLOAD_STORE,
   resolveTopology,
   topologySeed,
+  UPLOAD_PREFIX,
 } from '../shared/topology.ts';
+import { readIfThere, writePrivateFile } from './kept-file.ts';
+import { startLocalUploads, UPLOAD_NAMES, type LocalUploads } from './local-uploads.ts';
 import { shellQuote } from './values.ts';
 
 const PRODUCER = 'local-producer';
@@ -53,6 +63,12 @@ export interface ExchangeOptions {
   readonly port?: number;
   /** @default 0, any free port */
   readonly urlServicePort?: number;
+  /** @default 0, any free port */
+  readonly uploadPort?: number;
+  /** What may be uploaded from outside. @default - images, videos, and documents of any kind */
+  readonly uploadPolicy?: UploadPolicy | undefined;
+  /** Origins of pages that may upload, beside the upload service's own. @default [] */
+  readonly origins?: readonly string[];
   /** Life of the URLs that the URL service gives, in seconds. @default 900 */
   readonly urlTtlSeconds?: number;
   /** What to have beside the exchange's own bucket, bus and queues. @default - nothing */
@@ -66,6 +82,7 @@ export interface ExchangeOptions {
 export interface LocalExchange extends AsyncDisposable {
   readonly local: LocalStack;
   readonly urlService: UrlServiceServer;
+  readonly uploads: LocalUploads;
   readonly stores: StoresOptions;
   /** The control bucket, where records live. */
   readonly control: StoreOptions;
@@ -105,7 +122,7 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
       stores,
       credentials,
       verifier: createClaimCheckVerifier({ keys: keys.producerKeys, ...clock }),
-      callers: { [LOCAL_NAMES.caller]: { types: '*', prefixes: ['payloads/'] } },
+      callers: { [LOCAL_NAMES.caller]: { types: '*', prefixes: [PAYLOAD_PREFIX, UPLOAD_PREFIX] } },
       urlTtlSeconds: options.urlTtlSeconds ?? 900,
       logger: options.logger,
       ...clock,
@@ -118,9 +135,27 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
       logger: options.logger,
       ...clock,
     });
+    const s3 = new S3Client(local.clientOptions());
+    const uploads = await startLocalUploads({
+      local,
+      stores,
+      control,
+      bus: LOCAL_NAMES.bus,
+      bucket: LOCAL_NAMES.bucket,
+      s3,
+      credentials,
+      signingKey: keys.uploadSigningKey,
+      dir,
+      port: options.uploadPort ?? 0,
+      policy: options.uploadPolicy,
+      origins: options.origins,
+      logger: options.logger,
+      ...clock,
+    });
     return {
       local,
       urlService,
+      uploads,
       stores,
       control,
       ...keys,
@@ -134,11 +169,15 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
         WAYBILL_BUS: LOCAL_NAMES.bus,
         WAYBILL_QUEUE: local.queueUrl(LOCAL_NAMES.queue),
         WAYBILL_URL_SERVICE: urlService.url,
+        WAYBILL_UPLOADS: uploads.server.url,
+        WAYBILL_UPLOAD_TOKEN: uploads.token,
         WAYBILL_SIGNING_KEY: join(dir, 'signing-key.json'),
         WAYBILL_PRODUCER_KEYS: join(dir, 'producer-keys.json'),
       },
       [Symbol.asyncDispose]: async () => {
+        await uploads[Symbol.asyncDispose]();
         await urlService.close();
+        s3.destroy();
         await local.close();
       },
     };
@@ -159,14 +198,6 @@ export function environmentFile(variables: Readonly<Record<string, string>>): st
   ].join('\n');
 }
 
-/** Writes a file that only its owner may read, whole or not at all. */
-export async function writePrivateFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const aside = `${path}.${process.pid}.tmp`;
-  await writeFile(aside, text, { mode: 0o600 });
-  await rename(aside, path);
-}
-
 async function keptCredentials(path: string): Promise<{ accessKeyId: string; secretAccessKey: string }> {
   const kept = await readIfThere(path);
   if (kept !== undefined) return JSON.parse(kept) as { accessKeyId: string; secretAccessKey: string };
@@ -175,23 +206,34 @@ async function keptCredentials(path: string): Promise<{ accessKeyId: string; sec
   return fresh;
 }
 
-async function keptKeys(dir: string): Promise<{ signingKey: SigningKeyFile; producerKeys: ProducerKey[] }> {
-  const [signingPath, producersPath] = [join(dir, 'signing-key.json'), join(dir, 'producer-keys.json')];
-  const [signing, producers] = [await readIfThere(signingPath), await readIfThere(producersPath)];
-  if (signing !== undefined && producers !== undefined) {
-    return { signingKey: parseSigningKey(signing), producerKeys: parseProducerKeys(producers) };
-  }
-  const { signingKey, producerKey } = generateProducerKey({ issuer: LOCAL_NAMES.producer });
-  await writePrivateFile(signingPath, serialiseSigningKey(signingKey));
-  await writePrivateFile(producersPath, serialiseProducerKeys([producerKey]));
-  return { signingKey, producerKeys: [producerKey] };
+interface KeptKeys {
+  readonly signingKey: SigningKeyFile;
+  readonly uploadSigningKey: SigningKeyFile;
+  readonly producerKeys: ProducerKey[];
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+/** The keys of the local producer and of the upload service; a directory of an earlier version gets what it lacks. */
+async function keptKeys(dir: string): Promise<KeptKeys> {
+  const path = (name: string): string => join(dir, name);
+  const kept = await readIfThere(path('producer-keys.json'));
+  const producerKeys = kept === undefined ? [] : parseProducerKeys(kept);
+  const keyOf = async (
+    file: string,
+    issuer: string,
+    prefixes: readonly string[],
+  ): Promise<SigningKeyFile> => {
+    const text = await readIfThere(path(file));
+    if (text !== undefined && producerKeys.some((key) => key.issuer === issuer)) return parseSigningKey(text);
+    const { signingKey, producerKey } = generateProducerKey({ issuer });
+    producerKeys.push({ ...producerKey, prefixes });
+    await writePrivateFile(path(file), serialiseSigningKey(signingKey));
+    await writePrivateFile(path('producer-keys.json'), serialiseProducerKeys(producerKeys));
+    return signingKey;
+  };
+  const { producer } = LOCAL_NAMES;
+  return {
+    signingKey: await keyOf('signing-key.json', producer, [`${PAYLOAD_PREFIX}${producer}/`]),
+    uploadSigningKey: await keyOf('upload-signing-key.json', UPLOAD_NAMES.issuer, [UPLOAD_PREFIX]),
+    producerKeys,
+  };
 }

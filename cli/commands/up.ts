@@ -1,16 +1,21 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
-import { parseSeed, type Seed } from '../../local/index.ts';
+import { InvalidArgumentError, type Command } from 'commander';
+import { parseSeed } from '../../local/index.ts';
+import { parseUploadPolicy } from '../../producers/index.ts';
 import { command, runWith } from '../command.ts';
 import { checkedAsync, UsageError } from '../errors.ts';
-import { environmentFile, LOCAL_NAMES, startExchange, writePrivateFile } from '../stack.ts';
+import { writePrivateFile } from '../kept-file.ts';
+import { environmentFile, LOCAL_NAMES, startExchange } from '../stack.ts';
 import { durationSeconds, wholeNumber } from '../values.ts';
 
 interface UpOptions {
   readonly port: number;
   readonly urlServicePort: number;
+  readonly uploadPort: number;
+  readonly uploadPolicy?: string;
+  readonly origin: readonly string[];
   readonly dir: string;
   readonly writeEnv: string;
   readonly urlTtl: number;
@@ -32,6 +37,12 @@ export function upCommand(summary: string): Command {
   )
     .option('--port <port>', 'port of S3, SQS and EventBridge; 0 for any', wholeNumber(0, 65_535), 4600)
     .option('--url-service-port <port>', 'port of the URL service; 0 for any', wholeNumber(0, 65_535), 4601)
+    .option('--upload-port <port>', 'port of the upload service; 0 for any', wholeNumber(0, 65_535), 4602)
+    .option(
+      '--upload-policy <file>',
+      'JSON of what may be uploaded from outside; default images, videos, and documents of any kind',
+    )
+    .option('--origin <origin>', 'origin whose pages may upload, may be repeated', collectOrigin, [])
     .option('--dir <dir>', 'where objects, messages, keys and rules are kept', '.waybill')
     .option(
       '--seed <file>',
@@ -41,11 +52,18 @@ export function upCommand(summary: string): Command {
     .option('--url-ttl <duration>', 'life of the URLs that the URL service gives', durationSeconds, 900)
     .action((options: UpOptions) =>
       runWith(options, async ({ out, logger, signal }) => {
-        const seed = options.seed === undefined ? {} : await readSeed(options.seed);
+        const seed = options.seed === undefined ? {} : await readJson('--seed', options.seed, parseSeed);
+        const uploadPolicy =
+          options.uploadPolicy === undefined
+            ? undefined
+            : await readJson('--upload-policy', options.uploadPolicy, parseUploadPolicy);
         const starting = startExchange({
           dir: options.dir,
           port: options.port,
           urlServicePort: options.urlServicePort,
+          uploadPort: options.uploadPort,
+          uploadPolicy,
+          origins: options.origin,
           urlTtlSeconds: options.urlTtl,
           seed,
           logger,
@@ -53,9 +71,10 @@ export function upCommand(summary: string): Command {
         await using exchange = await checkedAsync(starting);
         const envFile = resolve(options.writeEnv);
         await writePrivateFile(envFile, environmentFile(exchange.variables));
-        const { local, urlService } = exchange;
+        const { local, urlService, uploads } = exchange;
         out.say(`S3, SQS, EventBridge  ${local.endpoint}`);
         out.say(`URL service           ${urlService.url}`);
+        out.say(`upload service        ${uploads.server.url}`);
         out.say(
           `bucket ${LOCAL_NAMES.bucket}, bus ${LOCAL_NAMES.bus}, queue ${LOCAL_NAMES.queue}, DLQ ${LOCAL_NAMES.deadLetterQueue}`,
         );
@@ -65,6 +84,7 @@ export function upCommand(summary: string): Command {
           type: 'up',
           endpoint: local.endpoint,
           urlService: urlService.url,
+          uploads: uploads.server.url,
           dir: local.dir,
           envFile,
         });
@@ -73,19 +93,25 @@ export function upCommand(summary: string): Command {
     );
 }
 
-async function readSeed(path: string): Promise<Seed> {
+/** Reads a file of JSON that an option names. @throws {UsageError} naming option, file, field and what was expected */
+async function readJson<T>(option: string, path: string, parse: (text: string) => T): Promise<T> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
     const { code = 'unreadable' } = error as NodeJS.ErrnoException;
-    throw new UsageError(`--seed ${path}: cannot be read (${code})`, { cause: error });
+    throw new UsageError(`${option} ${path}: cannot be read (${code})`, { cause: error });
   }
   try {
-    return parseSeed(text);
+    return parse(text);
   } catch (error) {
-    if (error instanceof TypeError)
-      throw new UsageError(`--seed ${path}: ${error.message}`, { cause: error });
+    if (error instanceof TypeError || error instanceof SyntaxError)
+      throw new UsageError(`${option} ${path}: ${error.message}`, { cause: error });
     throw error;
   }
+}
+
+function collectOrigin(value: string, before: readonly string[]): readonly string[] {
+  if (URL.canParse(value) && new URL(value).origin === value) return [...before, value];
+  throw new InvalidArgumentError('expected an origin such as https://app.example.com');
 }

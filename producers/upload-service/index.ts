@@ -26,7 +26,7 @@ export {
 export { uploadServiceLambda } from './lambda.ts';
 export { createFileLinks, type FileLinks, type LinkPreview } from './links.ts';
 export { openApiDocument } from './openapi.ts';
-export type { UploadPolicy } from './policy.ts';
+export { parseUploadPolicy, type UploadPolicy } from './policy.ts';
 export { UploadProblem, type ProblemCode } from './problem.ts';
 export { publishUpload } from './publish-upload.ts';
 export type { UploadRecord } from './record.ts';

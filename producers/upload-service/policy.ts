@@ -113,6 +113,17 @@ export function resolveUploadPolicy(policy: UploadPolicy): ResolvedUploadPolicy 
   };
 }
 
+/**
+ * Reads a policy from JSON.
+ * @throws {SyntaxError} if it is no JSON
+ * @throws {TypeError} naming the field and what was expected
+ */
+export function parseUploadPolicy(text: string): UploadPolicy {
+  const policy = JSON.parse(text) as UploadPolicy;
+  resolveUploadPolicy(policy);
+  return policy;
+}
+
 function nameRule(type: string, pattern: string | undefined): RegExp | undefined {
   if (pattern === undefined) return undefined;
   try {

@@ -115,6 +115,8 @@ export async function startUp(
       '0',
       '--url-service-port',
       '0',
+      '--upload-port',
+      '0',
       '--dir',
       join(dir, 'stack'),
       '--write-env',

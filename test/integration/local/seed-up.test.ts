@@ -36,6 +36,8 @@ describe('waybill up --seed', () => {
       '--json',
       '--port',
       '0',
+      '--upload-port',
+      '0',
       '--url-service-port',
       '0',
       '--dir',
