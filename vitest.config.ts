@@ -1,7 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { isRadosgwInstalled } from './test/conformance/radosgw/start-radosgw.ts';
 
 const project = (name: string, include: string[], testTimeout: number, extra: object = {}) => ({
+  extends: true as const,
   test: { name, include, testTimeout, hookTimeout: 30_000, environment: 'node' as const, ...extra },
 });
 
@@ -10,7 +12,16 @@ const withRadosgw =
   process.env['WAYBILL_CONFORMANCE_ENDPOINT'] === undefined &&
   (isRadosgwInstalled() || process.env['WAYBILL_CONFORMANCE_RADOSGW'] === 'required');
 
+/** Examples import the package by its public names; tests run them against the sources. */
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const alias = [
+  { find: /^waybill$/, replacement: source('index.ts') },
+  { find: /^waybill\/events$/, replacement: source('shared/events/index.ts') },
+  { find: /^waybill\/(producers|consumers|local)$/, replacement: source('$1/index.ts') },
+];
+
 export default defineConfig({
+  resolve: { alias },
   test: {
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     projects: [

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isWaybillError } from '../../shared/errors.ts';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import {
   idempotencyText,
@@ -7,10 +8,11 @@ import {
   type IdempotencyRecord,
 } from '../../shared/idempotency.ts';
 import { nonEmptyString, numberInRange } from '../../shared/options.ts';
+import { IdempotencyStoreError } from './errors.ts';
 import { holdLease } from './lease.ts';
 import { createObserved } from './observed.ts';
 import { parseRecord } from './record.ts';
-import type { Register } from './register.ts';
+import type { Register, RegisterCall } from './register.ts';
 import type { Acquisition, IdempotencyStore } from './types.ts';
 
 /** Rounds of "it is there, it is free, another was quicker" before the key counts as leased. */
@@ -25,7 +27,7 @@ export interface LeaseStoreOptions {
 }
 
 /**
- * Leases in a register of texts that are compared and set.
+ * Leases in a register of texts that are compared and set: the way to an idempotency store in a database of one's own.
  *
  * *free → leased → done*. A lease that is released, or whose record has stood unchanged for its own length by the monotonic
  * clock of whoever watches, is taken over by replacing exactly the state that was seen; then another owner token
@@ -33,7 +35,8 @@ export interface LeaseStoreOptions {
  *
  * @throws {RangeError} when `maxObserved` is out of range
  */
-export function createLeaseStore(register: Register, options: LeaseStoreOptions = {}): IdempotencyStore {
+export function createLeaseStore(texts: Register, options: LeaseStoreOptions = {}): IdempotencyStore {
+  const register = withErrors(texts);
   const clock = options.clock ?? systemClock;
   const bounds = { min: 1, max: 1_000_000 };
   const observed = createObserved(numberInRange('maxObserved', options.maxObserved ?? 10_000, bounds));
@@ -75,6 +78,30 @@ export function createLeaseStore(register: Register, options: LeaseStoreOptions 
       }
       return { state: 'leased', retryAfterMs: leaseMs };
     },
+  };
+}
+
+/** What a register throws of its own becomes an error that the worker knows: `unavailable`. */
+function withErrors(register: Register): Register {
+  const reach = async <T>(
+    key: string,
+    call: RegisterCall | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      call?.signal?.throwIfAborted();
+      if (isWaybillError(error)) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new IdempotencyStoreError(`idempotency record ${key}: ${reason}`, { cause: error });
+    }
+  };
+  return {
+    create: async (key, body, call) =>
+      await reach(key, call, async () => await register.create(key, body, call)),
+    replace: async (key, body, etag, call) =>
+      await reach(key, call, async () => await register.replace(key, body, etag, call)),
   };
 }
 

@@ -1,18 +1,9 @@
-import { WaybillError } from '../../shared/errors.ts';
 import {
   idempotencyRecordSchema,
   idempotencyText,
   type IdempotencyRecord,
 } from '../../shared/idempotency.ts';
-
-/**
- * What stands at an event's record is none, or another event's. It concerns this event alone, so it is dead-lettered with
- * the reason rather than stop all others; remove the record and redrive.
- */
-export class IdempotencyRecordError extends WaybillError {
-  readonly code = 'idempotency-record';
-  readonly disposition = 'reject';
-}
+import { IdempotencyRecordError } from './errors.ts';
 
 /**
  * A record from its stored text.

@@ -5,21 +5,24 @@ export interface Stored {
   readonly etag: string;
 }
 
-interface Call {
+/** What every call may be given. */
+export interface RegisterCall {
+  /** Ends the call; a write under way may still be applied. */
   readonly signal?: AbortSignal;
 }
 
 /**
  * A place for small texts, each changed only by comparing and setting: all that a store of leases needs, and what
  * `shared/records`, a directory and a Map can do. Refusals are values; what is thrown means that the register cannot
- * be reached.
+ * be reached. A write that it repeats by itself, after an answer was lost, it may find to be `exists` or `changed`: the
+ * owner token in the text says whose it was.
  */
 export interface Register {
   /** Writes only if the key is free. */
   create(
     key: string,
     body: string,
-    call?: Call,
+    call?: RegisterCall,
   ): Promise<
     | { readonly outcome: 'created'; readonly etag: string }
     | { readonly outcome: 'exists'; readonly record: Stored }
@@ -29,7 +32,7 @@ export interface Register {
     key: string,
     body: string,
     etag: string,
-    call?: Call,
+    call?: RegisterCall,
   ): Promise<
     | { readonly outcome: 'replaced'; readonly etag: string }
     | { readonly outcome: 'changed'; readonly record: Stored }

@@ -37,6 +37,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   local: ['shared', 'local'],
   cli: ['shared', 'producers', 'consumers', 'local', 'cli'],
   infra: ['shared', 'infra'],
+  examples: [],
 };
 
 describe('who may import whom', () => {
@@ -48,6 +49,10 @@ describe('who may import whom', () => {
     const said = lint(files);
     const refused = TARGETS.filter((target) => said.includes(`${folder}/to-${target}.ts`));
     expect(refused).toEqual(TARGETS.filter((target) => !ALLOWED[folder]?.includes(target)));
+  });
+
+  it("lets examples use the package's own names", () => {
+    expect(lint({ 'examples/own-name.ts': importing('waybill/consumers') })).not.toContain('own-name');
   });
 
   it("refuses the package's own name, cycles and default exports", () => {
