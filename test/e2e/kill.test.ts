@@ -56,7 +56,7 @@ describe('kill -9 of the consumer', () => {
     const last = await runCli(args, { env });
     expect(last.code, last.stderr).toBe(0);
     expect(await sha256Of(join(out, eventId, 'files', 'big.bin'))).toBe(await sha256Of(source));
-    expect(await readdir(out)).toEqual([eventId]);
+    expect((await readdir(out)).sort()).toEqual(['.waybill-handled', eventId]);
     expect((await readdir(join(out, eventId))).sort()).toEqual(['event.json', 'files']);
     const [{ files }] = recordsOf(last, 'saved');
     expect(files[0].journalBytes).toBeGreaterThan(0);
