@@ -1,13 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { ProxyOptions } from '../consumers/index.ts';
-import {
-  resolveStore,
-  resolveStores,
-  storesSchema,
-  type StoreOptions,
-  type StoresOptions,
-} from '../shared/stores.ts';
+import { resolveStore, resolveStores, type StoreOptions, type StoresOptions } from '../shared/stores.ts';
 import { checked, UsageError } from './errors.ts';
 
 const optional = z.string().min(1).optional();
@@ -84,17 +78,15 @@ export function proxyOf(env: Environment): { proxy?: ProxyOptions } {
 /** The stores: JSON, or the path of a JSON file. @throws {UsageError} naming store and field */
 export function storesOf(env: Environment, flag: string | undefined): StoresOptions {
   const value = required(flag ?? env.WAYBILL_STORES, '--stores', 'WAYBILL_STORES');
-  const parsed = jsonOrFile('--stores (WAYBILL_STORES)', value);
-  const result = storesSchema.safeParse(parsed);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    throw new UsageError(
-      `--stores (WAYBILL_STORES): ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
-    );
+  const what = '--stores (WAYBILL_STORES)';
+  const stores = jsonOrFile(what, value) as StoresOptions;
+  try {
+    resolveStores(stores);
+    return stores;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new UsageError(`${what}: ${error.message}`, { cause: error });
   }
-  const stores = parsed as StoresOptions;
-  checked(() => resolveStores(stores));
-  return stores;
 }
 
 /** The control bucket, where records live: JSON, or the path of a JSON file. @throws {UsageError} naming the field */

@@ -1,28 +1,33 @@
-import { z } from 'zod';
 import { ForeignUrlError, UnknownStoreError } from './errors.ts';
 import type { Attachment } from './events/schema.ts';
-import { nonEmptyString } from './options.ts';
-
-const httpEndpoint = z.url({ protocol: /^https?$/ });
+import { httpUrl, show } from './options.ts';
 
 /** Configuration of one store: where the logical name of an event leads. Never comes from the wire. */
-export const storeSchema = z.strictObject({
+export interface StoreOptions {
   /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
-  bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'a bucket name of 3 to 63 characters'),
-  region: z.string().min(1),
-  /** Absolute URL of another S3 than AWS's. */
-  endpoint: httpEndpoint.optional(),
-  /** Bucket in the path, not in the host name. Default: true with an endpoint of its own or a dot in the bucket's name. */
-  pathStyle: z.boolean().optional(),
-  /** Further origins (`https://host[:port]`) that presigned URLs of this store may have. */
-  allowedOrigins: z.array(httpEndpoint).default([]),
-});
+  readonly bucket: string;
+  readonly region: string;
+  /** Absolute URL of another S3 than AWS's. @default - AWS's of that region */
+  readonly endpoint?: string | undefined;
+  /** Bucket in the path, not in the host name. @default - true with an endpoint of its own or a dot in the bucket's name */
+  readonly pathStyle?: boolean | undefined;
+  /** Further origins (`https://host[:port]`) that presigned URLs of this store may have. @default [] */
+  readonly allowedOrigins?: readonly string[] | undefined;
+}
 
 /** Stores by logical name. */
-export const storesSchema = z.record(z.string().regex(/^[A-Za-z0-9._-]{1,128}$/), storeSchema);
-
-export type StoreOptions = z.input<typeof storeSchema>;
 export type StoresOptions = Readonly<Record<string, StoreOptions>>;
+
+const STORE_NAME = /^[A-Za-z0-9._-]{1,128}$/;
+const BUCKET_NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+const REGION = /^[A-Za-z0-9-]{1,63}$/;
+const FIELDS: readonly string[] = [
+  'bucket',
+  'region',
+  'endpoint',
+  'pathStyle',
+  'allowedOrigins',
+] satisfies (keyof StoreOptions)[];
 
 /** A store with everything worked out. */
 export interface Store {
@@ -47,12 +52,13 @@ export interface Stores {
  * @throws {TypeError} naming the store, the field, the value and what was expected
  */
 export function resolveStores(options: StoresOptions): Stores {
-  const parsed = storesSchema.safeParse(options);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new TypeError(`stores.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
-  }
-  const stores = new Map(Object.entries(parsed.data).map(([name, store]) => [name, workOut(name, store)]));
+  const stores = new Map(
+    Object.entries(plainObject('stores', options)).map(([name, store]) => {
+      if (!STORE_NAME.test(name))
+        throw new TypeError(`stores: got the name ${show(name)}, expected 1 to 128 of A-Z a-z 0-9 . _ -`);
+      return [name, resolveStore(`stores.${name}`, store as StoreOptions, name)];
+    }),
+  );
   return {
     names: [...stores.keys()],
     get(name) {
@@ -72,25 +78,44 @@ export function toStores(stores: StoresOptions | Stores): Stores {
 }
 
 /**
- * Checks the configuration of one store that stands by itself, and works out its defaults.
- * @param field names it in messages, and the store
- * @throws {TypeError} naming the field, the value's fault and what was expected
+ * Checks the configuration of one store, and works out its defaults.
+ * @param field names it in messages
+ * @param name logical name, for a store that has one. @default - the field
+ * @throws {TypeError} naming the field, the value and what was expected
  */
-export function resolveStore(field: string, options: StoreOptions): Store {
-  const parsed = storeSchema.safeParse(options);
-  if (parsed.success) return workOut(field, parsed.data);
-  const [issue] = parsed.error.issues;
-  throw new TypeError(`${[field, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'invalid'}`);
+export function resolveStore(field: string, given: StoreOptions, name = field): Store {
+  const options = plainObject(field, given);
+  const unknown = Object.keys(options).find((key) => !FIELDS.includes(key));
+  if (unknown !== undefined)
+    throw new TypeError(`${field}: got the field ${show(unknown)}, expected ${FIELDS.join(', ')}`);
+  const { bucket, region, endpoint, pathStyle: asked, allowedOrigins = [] } = options;
+  if (typeof bucket !== 'string' || !BUCKET_NAME.test(bucket))
+    throw new TypeError(`${field}.bucket: got ${show(bucket)}, expected a bucket name of 3 to 63 characters`);
+  if (typeof region !== 'string' || !REGION.test(region))
+    throw new TypeError(`${field}.region: got ${show(region)}, expected a region such as eu-central-1`);
+  if (asked !== undefined && typeof asked !== 'boolean')
+    throw new TypeError(`${field}.pathStyle: got ${show(asked)}, expected true or false`);
+  if (!Array.isArray(allowedOrigins))
+    throw new TypeError(`${field}.allowedOrigins: got ${show(allowedOrigins)}, expected an array of URLs`);
+  const own = endpoint === undefined ? undefined : httpUrl(`${field}.endpoint`, endpoint);
+  const pathStyle = asked ?? (own !== undefined || bucket.includes('.'));
+  const base = own ?? new URL(`https://s3.${region}.amazonaws.com`);
+  if (!pathStyle) base.hostname = `${bucket}.${base.hostname}`;
+  const further = allowedOrigins.map((url, i) => httpUrl(`${field}.allowedOrigins.${i}`, url).origin);
+  return {
+    name,
+    bucket,
+    region,
+    endpoint: endpoint as string | undefined,
+    pathStyle,
+    origins: [base.origin, ...further],
+  };
 }
 
-function workOut(name: string, parsed: z.output<typeof storeSchema>): Store {
-  nonEmptyString(`stores.${name}.bucket`, parsed.bucket);
-  const { bucket, region, endpoint } = parsed;
-  const pathStyle = parsed.pathStyle ?? (endpoint !== undefined || bucket.includes('.'));
-  const base = new URL(endpoint ?? `https://s3.${region}.amazonaws.com`);
-  if (!pathStyle) base.hostname = `${bucket}.${base.hostname}`;
-  const origins = [base.origin, ...parsed.allowedOrigins.map((origin) => new URL(origin).origin)];
-  return { name, bucket, region, endpoint, pathStyle, origins };
+function plainObject(field: string, value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new TypeError(`${field}: got ${show(value)}, expected an object`);
 }
 
 /** What a presigned GET must name. */

@@ -21,7 +21,7 @@ describe('the control bucket of the environment', () => {
 
   it('is refused by field', () => {
     expect(() => controlOf(readEnvironment({}), '{"bucket":"x"}')).toThrow(
-      /^--control \(WAYBILL_CONTROL\)\.bucket: a bucket name/,
+      /^--control \(WAYBILL_CONTROL\)\.bucket: got "x", expected a bucket name/,
     );
   });
 });

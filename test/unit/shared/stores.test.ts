@@ -29,14 +29,25 @@ describe('resolveStores', () => {
     expect(() => stores.get('__proto__')).toThrow(UnknownStoreError);
   });
 
-  it.each<[string, StoresOptions]>([
-    ['stores.a.bucket', { a: { bucket: 'NO', region: 'x' } }],
-    ['stores.a.region', { a: { bucket: 'abc', region: '' } }],
-    ['stores.a.endpoint', { a: { bucket: 'abc', region: 'x', endpoint: 'ftp://h' } }],
-    ['stores.a', { a: { bucket: 'abc', region: 'x', regoin: 'y' } as never }],
-  ])('refuses bad configuration, naming %s', (field, options) => {
-    expect(() => resolveStores(options)).toThrow(TypeError);
-    expect(() => resolveStores(options)).toThrow(field);
+  it.each<[string, unknown]>([
+    ['stores.a.bucket: got "NO", expected a bucket name', { a: { bucket: 'NO', region: 'x' } }],
+    ['stores.a.bucket: got undefined', { a: { region: 'x' } }],
+    ['stores.a.region: got "", expected a region', { a: { bucket: 'abc', region: '' } }],
+    ['stores.a.region: got "x/", expected', { a: { bucket: 'abc', region: 'x/' } }],
+    ['stores.a.endpoint: got "ftp://h"', { a: { bucket: 'abc', region: 'x', endpoint: 'ftp://h' } }],
+    ['stores.a.pathStyle: got "yes"', { a: { bucket: 'abc', region: 'x', pathStyle: 'yes' } }],
+    ['stores.a.allowedOrigins: got "x"', { a: { bucket: 'abc', region: 'x', allowedOrigins: 'x' } }],
+    [
+      'stores.a.allowedOrigins.1: got 7',
+      { a: { bucket: 'abc', region: 'x', allowedOrigins: ['http://h', 7] } },
+    ],
+    ['stores.a: got the field "regoin"', { a: { bucket: 'abc', region: 'x', regoin: 'y' } }],
+    ['stores.a: got null, expected an object', { a: null }],
+    ['stores: got the name "a b"', { 'a b': { bucket: 'abc', region: 'x' } }],
+    ['stores: got an array, expected an object', []],
+  ])('refuses bad configuration: %s', (message, options) => {
+    expect(() => resolveStores(options as StoresOptions)).toThrow(TypeError);
+    expect(() => resolveStores(options as StoresOptions)).toThrow(message);
   });
 });
 
