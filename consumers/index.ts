@@ -66,4 +66,3 @@ export {
   type ClaimCheckVerifier,
   type ProducerKey,
 } from '../shared/claim-check.ts';
-export type { StoreOptions, StoresOptions } from '../shared/stores.ts';

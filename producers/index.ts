@@ -42,14 +42,7 @@ export * from './sweeper/index.ts';
 export * from './upload/index.ts';
 export * from './upload-service/index.ts';
 export * from './url-service/index.ts';
-export {
-  PublishConflictError,
-  PublishError,
-  RedriveError,
-  ReplayError,
-  UploadConflictError,
-  UploadError,
-} from '../shared/errors.ts';
+export { PublishConflictError, PublishError, RedriveError, ReplayError } from '../shared/errors.ts';
 export {
   createClaimCheckSigner,
   createClaimCheckVerifier,
@@ -65,4 +58,3 @@ export {
   type SigningKeyFile,
 } from '../shared/claim-check.ts';
 export { createRecords, type Records, type RecordsOptions } from '../shared/records/index.ts';
-export type { StoreOptions, StoresOptions } from '../shared/stores.ts';

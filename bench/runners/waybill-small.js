@@ -1,9 +1,12 @@
 // Waybill, many small payloads into memory. Argument: a JSON file {items, stores, lanes, verify, options}.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createTransport, downloadBytes } from '../../dist/consumers/download/index.js';
-import { SecretUrl } from '../../dist/shared/secret.js';
-import { resolveStores } from '../../dist/shared/stores.js';
+import {
+  createTransport,
+  downloadBytes,
+  resolveStores,
+  SecretUrl,
+} from '../../dist/consumers/download/index.js';
 import { inLanes, say, secondsSince } from './say.js';
 
 const {

@@ -45,3 +45,12 @@ export {
   type TransportResponse,
 } from './transport.ts';
 export { createUndiciTransport, type ProxyOptions, type UndiciTransportOptions } from './undici-transport.ts';
+export type { Access, Attachment } from '../../shared/events/index.ts';
+export { SecretUrl } from '../../shared/secret.ts';
+export {
+  resolveStores,
+  type Store,
+  type StoreOptions,
+  type Stores,
+  type StoresOptions,
+} from '../../shared/stores.ts';

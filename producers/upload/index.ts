@@ -31,3 +31,11 @@ export {
   type UploadTransport,
 } from './transport.ts';
 export { upload, type UndigestedUploadResult, type UploadContext, type UploadResult } from './upload.ts';
+export { UploadConflictError, UploadError } from '../../shared/errors.ts';
+export {
+  resolveStores,
+  type Store,
+  type StoreOptions,
+  type Stores,
+  type StoresOptions,
+} from '../../shared/stores.ts';

@@ -1,11 +1,11 @@
 import { linkSignals } from '../../shared/cancellation.ts';
-import type { Clock, Random } from '../../shared/clock.ts';
+import { systemClock, type Clock, type Random } from '../../shared/clock.ts';
 import { crc32cToBase64 } from '../../shared/crc32c.ts';
 import { isWaybillError, UploadError } from '../../shared/errors.ts';
-import type { Logger } from '../../shared/logger.ts';
+import { silentLogger, type Logger } from '../../shared/logger.ts';
 import { uploadPartSizeBytes } from '../../shared/part-plan.ts';
 import { putParts } from './multipart.ts';
-import type { ResolvedUploadOptions } from './options.ts';
+import { resolveUploadOptions, type UploadOptions } from './options.ts';
 import { createPartStream } from './part-stream.ts';
 import type { UploadRun } from './run.ts';
 import { putWhole } from './single.ts';
@@ -21,10 +21,14 @@ const MAX_HELD_BYTES = 40 * 1024 ** 2;
 /** What an upload needs beside its bytes. */
 export interface UploadContext {
   readonly transport: UploadTransport;
-  readonly options: ResolvedUploadOptions;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
+  /** @default uploadDefaults */
+  readonly options?: UploadOptions | undefined;
+  /** @default systemClock */
+  readonly clock?: Clock | undefined;
+  /** @default Math.random */
+  readonly random?: Random | undefined;
+  /** @default - says nothing */
+  readonly logger?: Logger | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Compute the SHA-256 of the payload, 0.7 s of processor time per GiB. Events need it. @default true */
   readonly digest?: boolean | undefined;
@@ -58,6 +62,12 @@ export type UndigestedUploadResult = Omit<UploadResult, 'digest'> & { readonly d
  * than 40 MiB is read twice instead, a few blocks at a time. Uploading the same bytes to the
  * same key again succeeds, with the version that is there.
  *
+ * @example
+ * const store = resolveStores({ main: { bucket: 'payloads', region: 'eu-central-1' } }).get('main');
+ * const transport = createUploadTransport({ store });
+ * const target = { bucket: store.bucket, key: 'a/b.bin', mediaType: 'application/octet-stream' };
+ * const { versionId, digest } = await upload(fileSource('b.bin'), target, { transport });
+ * @throws {TypeError|RangeError} for bad options
  * @throws {UploadConflictError} if other bytes stand at the key
  * @throws {UploadError} if S3 cannot be had within the retries, the source fails or changes, its size is not the
  * one declared, or the bucket keeps no versions
@@ -79,11 +89,23 @@ export async function upload(
   context: UploadContext,
 ): Promise<UndigestedUploadResult> {
   using link = linkSignals([context.signal]);
-  const { onProgress, digest, ...rest } = context;
+  const {
+    transport,
+    onProgress,
+    digest,
+    clock = systemClock,
+    random = Math.random,
+    logger = silentLogger,
+  } = context;
+  const options = resolveUploadOptions(context.options);
   for (let restarts = 0; ; restarts += 1) {
     let total = source.sizeBytes;
     const run: UploadRun = {
-      ...rest,
+      transport,
+      options,
+      clock,
+      random,
+      logger,
       target,
       signal: link.signal,
       onProgress: (uploadedBytes) => onProgress?.(uploadedBytes, total),
