@@ -1,14 +1,18 @@
 import { abortable } from '../../shared/cancellation.ts';
+import { after, type Clock } from '../../shared/clock.ts';
 import { PostponedError } from './postponed.ts';
 import { MAX_RECEIVE_MESSAGES } from './sqs-limits.ts';
 
-/** Seconds until a large event that found no room comes again, at first. */
+/** Seconds until an event that found no room comes again, at first. */
 const NO_ROOM_SECONDS = 30;
 
 /** How much a worker may have in work. */
 export interface BudgetOptions {
   readonly concurrency: number;
   readonly maxBytesInFlight: number;
+  /** An event waits for its turn no longer than one may take, in seconds: another worker may have room. */
+  readonly handlerTimeoutSeconds: number;
+  readonly clock: Pick<Clock, 'sleep'>;
 }
 
 /** What a worker has in hand, and what it may take. */
@@ -37,7 +41,7 @@ export interface Place {
   /**
    * Waits for its turn, first come, first served, and takes a place for work with so many bytes; gives up the one it
    * has first.
-   * @throws {PostponedError} when it is large and as many large ones as may are waiting already
+   * @throws {PostponedError} when it is large and as many large ones as may are waiting already, or has waited too long
    * @throws what `turnAway` says; the signal's reason
    */
   enter(bytes: number, signal: AbortSignal): Promise<void>;
@@ -70,7 +74,8 @@ interface Entry {
  *
  * Polling stops while a small event waits or no byte is free.
  */
-export function createBudget({ concurrency, maxBytesInFlight }: BudgetOptions): Budget {
+export function createBudget(options: BudgetOptions): Budget {
+  const { concurrency, maxBytesInFlight, handlerTimeoutSeconds: maxWaitSeconds, clock } = options;
   const half = Math.floor(maxBytesInFlight / 2);
   const counts: Record<State, number> = {
     arriving: 0,
@@ -136,8 +141,12 @@ export function createBudget({ concurrency, maxBytesInFlight }: BudgetOptions): 
     new Promise((resolve, reject) => {
       const line = entry.isLarge ? large : small;
       const onAbort = (): void => entry.settle?.(signal.reason);
+      const onTooLong = (): void =>
+        entry.settle?.(new PostponedError('no-room', `no room within ${maxWaitSeconds} s`, NO_ROOM_SECONDS));
+      let cancel = (): void => {};
       entry.settle = (error) => {
         entry.settle = undefined;
+        cancel();
         signal.removeEventListener('abort', onAbort);
         if (error === undefined) return resolve();
         line.splice(line.indexOf(entry), 1);
@@ -148,7 +157,10 @@ export function createBudget({ concurrency, maxBytesInFlight }: BudgetOptions): 
       line.push(entry);
       change(entry, entry.isLarge ? 'aside' : 'waiting');
       advance();
-      if (entry.settle !== undefined) signal.addEventListener('abort', onAbort, { once: true }); // it has to wait
+      if (entry.settle !== undefined) {
+        signal.addEventListener('abort', onAbort, { once: true }); // it has to wait
+        cancel = after(clock, maxWaitSeconds * 1000, onTooLong);
+      }
       wake();
     });
 

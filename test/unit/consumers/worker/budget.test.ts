@@ -1,10 +1,14 @@
 import { setImmediate as tick } from 'node:timers/promises';
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { createBudget, type Place } from '../../../../consumers/worker/budget.ts';
+import { createBudget, type Budget, type Place } from '../../../../consumers/worker/budget.ts';
+import { systemClock, type Clock } from '../../../../shared/clock.ts';
 import { PostponedError } from '../../../../consumers/worker/postponed.ts';
 
 const never = new AbortController().signal;
+
+const budgetOf = (options: { concurrency: number; maxBytesInFlight: number }, clock = systemClock): Budget =>
+  createBudget({ ...options, handlerTimeoutSeconds: 600, clock });
 
 /** Asks for a place and tells whether it was given. */
 async function ask(
@@ -25,7 +29,7 @@ async function ask(
 
 describe('createBudget', () => {
   it('bounds the messages in work, and lets the next in, first come first served', async () => {
-    const budget = createBudget({ concurrency: 2, maxBytesInFlight: 100 });
+    const budget = budgetOf({ concurrency: 2, maxBytesInFlight: 100 });
     const places = [1, 2, 3, 4].map(() => budget.arrive());
     const asked = [];
     for (const place of places) asked.push(await ask(place, 0));
@@ -37,7 +41,7 @@ describe('createBudget', () => {
   });
 
   it('keeps room for messages that are being asked for, until they have arrived or will not come', async () => {
-    const budget = createBudget({ concurrency: 12, maxBytesInFlight: 100 });
+    const budget = budgetOf({ concurrency: 12, maxBytesInFlight: 100 });
     const first = budget.expect(10);
     expect(budget.room).toBe(2);
     const second = budget.expect(2);
@@ -50,7 +54,7 @@ describe('createBudget', () => {
   });
 
   it('bounds the bytes in work, in order: a smaller one does not pass one that waits', async () => {
-    const budget = createBudget({ concurrency: 10, maxBytesInFlight: 100 });
+    const budget = budgetOf({ concurrency: 10, maxBytesInFlight: 100 });
     const [first, second, third] = [budget.arrive(), budget.arrive(), budget.arrive()];
     await ask(first, 50);
     await ask(second, 40);
@@ -63,7 +67,7 @@ describe('createBudget', () => {
   });
 
   it('leaves small events their half beside large ones, of which one is in work at a time', async () => {
-    const budget = createBudget({ concurrency: 4, maxBytesInFlight: 100 });
+    const budget = budgetOf({ concurrency: 4, maxBytesInFlight: 100 });
     const huge = budget.arrive();
     await ask(huge, 1e14);
     expect(budget.bytes).toBe(50);
@@ -82,7 +86,7 @@ describe('createBudget', () => {
   });
 
   it('does not starve a large event: while it waits, small ones get no more than half', async () => {
-    const budget = createBudget({ concurrency: 10, maxBytesInFlight: 100 });
+    const budget = budgetOf({ concurrency: 10, maxBytesInFlight: 100 });
     const early = [30, 30, 30].map((bytes) => ({ place: budget.arrive(), bytes }));
     for (const { place, bytes } of early) await ask(place, bytes);
     const large = await ask(budget.arrive(), 80);
@@ -97,7 +101,7 @@ describe('createBudget', () => {
   });
 
   it('polls on past large events that wait, and gives back one more than may wait', async () => {
-    const budget = createBudget({ concurrency: 2, maxBytesInFlight: 100 });
+    const budget = budgetOf({ concurrency: 2, maxBytesInFlight: 100 });
     await ask(budget.arrive(), 60);
     await ask(budget.arrive(), 60);
     await ask(budget.arrive(), 60);
@@ -109,8 +113,29 @@ describe('createBudget', () => {
     expect((await ask(budget.arrive(), 10)).entered).toBe(true);
   });
 
+  it('gives an event back that has waited for as long as one may take', async () => {
+    const sleeps: { ms: number; end: () => void; signal: AbortSignal | undefined }[] = [];
+    const clock: Clock = {
+      ...systemClock,
+      sleep: (ms, signal) => new Promise((resolve) => sleeps.push({ ms, end: resolve, signal })),
+    };
+    const budget = budgetOf({ concurrency: 10, maxBytesInFlight: 100 }, clock);
+    const [running, waiting] = [budget.arrive(), budget.arrive()];
+    await ask(running, 60);
+    expect(sleeps).toHaveLength(0); // whoever need not wait has no timer
+    const { done } = await ask(waiting, 60);
+    expect(sleeps).toMatchObject([{ ms: 600_000 }]);
+    sleeps[0]!.end();
+    await expect(done).rejects.toMatchObject({ code: 'no-room', delaySeconds: 30 });
+    await expect(done).rejects.toThrow('no room within 600 s');
+    const next = await ask(budget.arrive(), 60);
+    running.leave();
+    await tick();
+    expect([next.entered, sleeps[1]?.signal?.aborted]).toEqual([true, true]);
+  });
+
   it('stops polling while a small event waits or no byte is free', async () => {
-    const budget = createBudget({ concurrency: 5, maxBytesInFlight: 100 });
+    const budget = budgetOf({ concurrency: 5, maxBytesInFlight: 100 });
     const [first, second] = [budget.arrive(), budget.arrive()];
     await ask(first, 50);
     await ask(second, 50);
@@ -129,7 +154,7 @@ describe('createBudget', () => {
   });
 
   it('turns away those that wait when told, and one whose signal aborts, without a listener left', async () => {
-    const budget = createBudget({ concurrency: 1, maxBytesInFlight: 100 });
+    const budget = budgetOf({ concurrency: 1, maxBytesInFlight: 100 });
     const stop = new AbortController();
     const running = budget.arrive();
     await ask(running, 1);
@@ -145,7 +170,7 @@ describe('createBudget', () => {
   });
 
   it('counts a message that stands aside as in hand, but not as in work', async () => {
-    const budget = createBudget({ concurrency: 1, maxBytesInFlight: 100 });
+    const budget = budgetOf({ concurrency: 1, maxBytesInFlight: 100 });
     const place = budget.arrive();
     await ask(place, 10);
     expect(place.stepAside()).toBe(true);
