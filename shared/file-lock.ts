@@ -1,16 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { stateOfProcess, thisProcess } from './process-identity.ts';
 
 /** A lock of another machine is broken when none of its files was written for this long. */
 const FOREIGN_STALE_MS = 15 * 60_000;
 
 /** Rounds of "it exists, it is stale, it is gone again" before giving up. */
 const MAX_ROUNDS = 5;
-
-/** When this process started; asked for once. */
-let ownStart: Promise<string | null> | undefined;
 
 /** Held locks of this process: a process id cannot tell two holders in one process apart. */
 const heldHere = new Set<string>();
@@ -49,8 +46,7 @@ export async function lockFile(lockPath: string, signsOfLife: readonly string[] 
 }
 
 async function take(path: string, signsOfLife: readonly string[]): Promise<boolean> {
-  ownStart ??= startOf(process.pid);
-  const own = JSON.stringify({ host: hostname(), pid: process.pid, started: await ownStart });
+  const own = JSON.stringify(await thisProcess());
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     if (await create(path, own)) return true;
     const other = await readFile(path, 'utf8').catch(() => undefined);
@@ -99,44 +95,23 @@ async function breakLock(path: string, stale: string): Promise<void> {
 }
 
 async function isStale(content: string, signsOfLife: readonly string[]): Promise<boolean> {
-  const { host, pid, started } = parse(content);
-  if (host !== hostname() || pid === undefined) {
+  const holder = parse(content);
+  const state = await stateOfProcess(holder);
+  if (state === 'unknown') {
     const writtenMs = await Promise.all(signsOfLife.map(async (file) => await modifiedMs(file)));
     return Date.now() - Math.max(...writtenMs) > FOREIGN_STALE_MS;
   }
-  if (!isAlive(pid)) return true;
-  const now = await startOf(pid);
   // In this process no lock is held here (heldHere), so one with this process id was left by an earlier one.
-  return pid === process.pid || (now !== null && started !== null && now !== started);
+  return state === 'gone' || holder.pid === process.pid;
 }
 
-function parse(content: string): { host?: unknown; pid?: number; started?: unknown } {
+function parse(content: string): { readonly pid?: unknown } {
   try {
     const value: unknown = JSON.parse(content);
-    if (typeof value !== 'object' || value === null) return {};
-    const { host, pid, started } = value as Record<string, unknown>;
-    return { host, started, ...(typeof pid === 'number' && Number.isInteger(pid) && pid > 0 ? { pid } : {}) };
+    return typeof value === 'object' && value !== null ? value : {};
   } catch {
     return {};
   }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoCode(error) !== 'ESRCH'; // EPERM: it lives, as another user's
-  }
-}
-
-/**
- * When a process started, in ticks since boot; null where there is no /proc.
- * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html field 22
- */
-async function startOf(pid: number): Promise<string | null> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null;
 }
 
 async function modifiedMs(path: string): Promise<number> {

@@ -3,6 +3,7 @@ import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { nonEmptyString, numberInRange } from '../../shared/options.ts';
+import { stateOfProcess, thisProcess } from '../../shared/process-identity.ts';
 import { storage } from '../worker/safe-directory.ts';
 import { directoryRegister, DRAFT } from './directory-register.ts';
 import { createLeaseStore, type LeaseStoreOptions } from './lease-store.ts';
@@ -21,13 +22,18 @@ export interface DirectoryStoreOptions extends LeaseStoreOptions {
 
 /**
  * Idempotency records in a directory, for workers of one machine. They survive `kill -9` and power cuts: two fsyncs when an
- * event is acquired and two when it is completed. `pruneIdempotencyDirectory` removes old ones.
+ * event is acquired and two when it is completed. The lease of a process that died is taken over at once; in another
+ * container's directory, where nobody can tell, when it is stale. `pruneIdempotencyDirectory` removes old ones.
  *
  * @throws {TypeError|RangeError} naming the option that is wrong
  */
 export function directoryIdempotencyStore(options: DirectoryStoreOptions): IdempotencyStore {
   const directory = resolve(nonEmptyString('directory', options.directory));
-  return createLeaseStore(directoryRegister(directory), options);
+  const isGone = async (holder: unknown): Promise<boolean> => (await stateOfProcess(holder)) === 'gone';
+  return createLeaseStore(directoryRegister(directory), {
+    ...options,
+    holders: { self: thisProcess, isGone },
+  });
 }
 
 /**

@@ -26,6 +26,14 @@ export interface LeaseStoreOptions {
   readonly maxObserved?: number;
 }
 
+/** Tells that a holder has died, for registers whose users all run on one machine. */
+export interface Holders {
+  /** What stands for this process in its records. */
+  readonly self: () => Promise<object>;
+  /** True only if the holder is known to be dead: its lease needs no waiting for. */
+  readonly isGone: (holder: unknown) => Promise<boolean>;
+}
+
 /**
  * Leases in a register of texts that are compared and set: the way to an idempotency store in a database of one's own.
  *
@@ -35,7 +43,11 @@ export interface LeaseStoreOptions {
  *
  * @throws {RangeError} when `maxObserved` is out of range
  */
-export function createLeaseStore(texts: Register, options: LeaseStoreOptions = {}): IdempotencyStore {
+export function createLeaseStore(
+  texts: Register,
+  options: LeaseStoreOptions & { readonly holders?: Holders } = {},
+): IdempotencyStore {
+  const { holders } = options;
   const register = withErrors(texts);
   const clock = options.clock ?? systemClock;
   const bounds = { min: 1, max: 1_000_000 };
@@ -46,8 +58,11 @@ export function createLeaseStore(texts: Register, options: LeaseStoreOptions = {
       numberInRange('leaseMs', leaseMs, { ...LEASE_BOUNDS_MS, unit: 'ms' });
       const path = pathOf(key);
       const owner = randomUUID();
-      const draft = (attempts: number): IdempotencyRecord =>
-        freshRecord(key, { owner, attempts, leaseMs }, clock);
+      const holder = await holders?.self();
+      const draft = (attempts: number): IdempotencyRecord => ({
+        ...freshRecord(key, { owner, attempts, leaseMs }, clock),
+        ...(holder === undefined ? {} : { holder }),
+      });
       const acquired = (record: IdempotencyRecord, etag: string): Acquisition => {
         observed.forget(path);
         return { state: 'acquired', lease: holdLease({ register, clock }, path, { record, etag }) };
@@ -66,7 +81,7 @@ export function createLeaseStore(texts: Register, options: LeaseStoreOptions = {
           observed.forget(path);
           return { state: 'done', record };
         }
-        if (record.state === 'leased') {
+        if (record.state === 'leased' && (await holders?.isGone(record['holder'])) !== true) {
           const unchangedMs = observed.unchangedMs(path, stored.etag, askedMs, clock.monotonicMs());
           if (unchangedMs < record.leaseMs) {
             return { state: 'leased', retryAfterMs: Math.ceil(record.leaseMs - unchangedMs) };

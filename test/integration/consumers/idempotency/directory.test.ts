@@ -56,10 +56,25 @@ describe('idempotency records in a directory', () => {
     }
     const store = directoryIdempotencyStore({ directory });
     for (const key of keys) {
-      const seen = await store.acquire(key, { leaseMs: 1_000 });
-      if (seen.state === 'acquired') await seen.lease.complete({ outcome: 'handled' });
-      else expect(seen.state).toBe('leased');
+      // Their owners are dead, which this machine can tell: nothing is waited for.
+      const lease = mustAcquire(await store.acquire(key, { leaseMs: 1_000 }));
+      await lease.complete({ outcome: 'handled' });
     }
+  });
+
+  test('a lease of a live process, or of one that nobody here can know, is waited for', async () => {
+    const store = directoryIdempotencyStore({ directory });
+    const [live, foreign] = [freshKey(), freshKey()];
+    for (const key of [live, foreign]) mustAcquire(await store.acquire(key, { leaseMs: LEASE_MS }));
+    const path = (await files()).find((file) => file.includes(foreign.id) && file.endsWith('.json')) ?? '';
+    const record = JSON.parse(await readFile(path, 'utf8')) as { holder: object };
+    const elsewhere = { ...record, holder: { ...record.holder, namespace: 'pid:[1]', pid: 2 ** 22 } };
+    await writeFile(path, JSON.stringify(elsewhere));
+    const other = directoryIdempotencyStore({ directory });
+    for (const key of [live, foreign])
+      expect(await other.acquire(key, { leaseMs: LEASE_MS })).toMatchObject({ state: 'leased' });
+    await writeFile(path, JSON.stringify({ ...record, holder: { ...record.holder, pid: 2 ** 22 } }));
+    expect(mustAcquire(await other.acquire(foreign, { leaseMs: LEASE_MS })).attempt).toBe(2);
   });
 
   test('pruning removes old records, and what dead processes left half made, and nothing else', async () => {
