@@ -123,7 +123,8 @@ async function runPages(
     await save('running');
     told(position);
   };
-  for await (const entry of source.entries({ after: position, signal })) {
+  const rest = room() > 0 ? source.entries({ after: position, signal }) : [];
+  for await (const entry of rest) {
     signal?.throwIfAborted();
     tally.read += 1;
     entries += 1;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createWorker, Reject } from '../../consumers/index.ts';
 import { startLocal } from '../../local/index.ts';
 import { recordsOf, runCli } from '../helpers/cli.ts';
-import { envelopeOf, sendAll } from '../integration/producers/dlq/world.ts';
+import { CLAIM_CHECK, envelopeOf, sendAll } from '../integration/producers/dlq/world.ts';
 
 /** The worker of one try of the handler; resolves when so many messages are settled. */
 async function consume(
@@ -18,7 +18,7 @@ async function consume(
     const worker = createWorker({
       queueUrl: stack.queueUrl('orders'),
       consumer: 'orders',
-      stores: {},
+      stores: { payloads: { bucket: 'payloads', region: stack.region, endpoint: stack.endpoint } },
       events: { '*': z.looseObject({}) },
       sqs: stack.clientOptions(),
       concurrency: 50,
@@ -64,6 +64,17 @@ it('100 of 1,000 poisoned, the handler mended, redriven by reason: exactly those
   const list = await runCli(['dlq', 'list', '--json', '--reason', 'total is null'], { env });
   expect(list.code, list.stderr).toBe(0);
   expect(new Set(recordsOf(list, 'dead-letter').map(({ eventId }) => eventId))).toEqual(poisoned);
+  const [one = ''] = poisoned;
+  const shown = await runCli(['dlq', 'show', one], { env });
+  expect(shown.code, shown.stderr).toBe(0);
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    kind: 'rejected',
+    code: 'rejected-by-handler',
+    reason: 'total is null',
+    consumer: 'orders',
+    event: { id: one, data: { total: 7 } },
+  });
+  expect(shown.stdout).not.toContain(CLAIM_CHECK);
   const redriven = await runCli(['dlq', 'redrive', '--json', '--reason', 'total is null'], { env });
   expect(redriven.code, redriven.stderr).toBe(0);
   expect(recordsOf(redriven, 'redriven')).toEqual([

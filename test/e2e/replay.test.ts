@@ -3,7 +3,7 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { v7 as uuidv7 } from 'uuid';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { createWorker, memoryIdempotencyStore, RetryLater } from '../../consumers/index.ts';
+import { createWorker, memoryIdempotencyStore } from '../../consumers/index.ts';
 import { offsetClock, startLocal } from '../../local/index.ts';
 import { createLedger, eventsFromLedger, replay, type ReplayReport } from '../../producers/index.ts';
 import { formatDigest } from '../../shared/digest.ts';
@@ -83,7 +83,6 @@ it(`${EVENTS} events of a week ago to one consumer, interrupted and resumed: eac
   expect((await fetch(firstUrl)).status).toBe(403);
 
   // Handlers run at least once; the effect is a row under the idempotency key.
-  const idempotency = memoryIdempotencyStore();
   const effects = new Map<string, number>();
   const verified = new Map<string, string>();
   let settled = 0;
@@ -95,11 +94,8 @@ it(`${EVENTS} events of a week ago to one consumer, interrupted and resumed: eac
     events: { '*': z.looseObject({}) },
     sqs: stack.clientOptions(),
     concurrency: 32,
+    idempotency: { store: memoryIdempotencyStore() },
     handler: async (event) => {
-      const key = { consumer: 'billing', source: event.source, id: event.id };
-      const claim = await idempotency.acquire(key, { leaseMs: 60_000 });
-      if (claim.state === 'done') return;
-      if (claim.state === 'leased') throw new RetryLater('somebody is at it', { delaySeconds: 1 });
       const [attachment] = event.data.attachments;
       const bytes = await attachment!.bytes({ maxBytes: 10_000 });
       verified.set(
@@ -107,7 +103,6 @@ it(`${EVENTS} events of a week ago to one consumer, interrupted and resumed: eac
         formatDigest(createHash('sha256').update(bytes).digest()) === attachment!.digest ? 'yes' : 'no',
       );
       effects.set(event.id, (effects.get(event.id) ?? 0) + 1);
-      await claim.lease.complete({ outcome: 'handled' });
     },
     onEvent: ({ kind }) => {
       if (kind === 'succeeded' || kind === 'rejected' || kind === 'ignored') settled += 1;

@@ -79,6 +79,22 @@ export function asAttributes(values: Record<string, string>): Record<string, Mes
   );
 }
 
+/** Looks like a claim check; no tool may print it. */
+export const CLAIM_CHECK = 'e30.e30.c2VjcmV0LWNsYWltLWNoZWNr';
+
+/** A payload that nobody fetches. */
+const attachment = {
+  id: 'a1',
+  name: 'order.pdf',
+  size: 3,
+  digest: `sha-256=:${'A'.repeat(43)}=:`,
+  store: 'payloads',
+  key: 'payloads/shop/1',
+  versionId: 'v1',
+  claimCheck: CLAIM_CHECK,
+  retainUntil: '2027-01-01T00:00:00Z',
+};
+
 /** An event's envelope, as EventBridge delivers it. */
 export function envelopeOf(fields: { type?: string; id?: string; subject?: string } = {}): string {
   const { type = 'order.created', id = uuidv7(), subject } = fields;
@@ -99,7 +115,7 @@ export function envelopeOf(fields: { type?: string; id?: string; subject?: strin
       source: 'shop',
       time: '2026-11-20T10:00:00Z',
       ...(subject === undefined ? {} : { subject }),
-      data: { total: 7, attachments: [] },
+      data: { total: 7, attachments: [attachment] },
     },
   });
 }

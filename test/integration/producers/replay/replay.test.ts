@@ -324,6 +324,15 @@ describe('a replay that does not go smoothly', () => {
     await world.publish(Array.from({ length: 20 }, () => eventOf()));
     expect(await world.replay({ limit: 7 })).toMatchObject({ published: 7 });
     expect(world.got('billing')).toHaveLength(7);
+    // Killed after the last page was written down, and before the end was.
+    const stop = new AbortController();
+    const onProgress = ({ published }: { published: number }): void => {
+      if (published === 7) stop.abort(new Error('killed'));
+    };
+    const limited = { limit: 7, replayId: 'r-7' };
+    await expect(world.replay({ ...limited, signal: stop.signal, onProgress })).rejects.toThrow('killed');
+    expect(await world.replay({ ...limited, resume: true })).toMatchObject({ published: 7, read: 7 });
+    expect(world.got('billing')).toHaveLength(14);
   });
 
   it('waits as the rate asks, by the injected clock', async () => {
