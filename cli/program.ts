@@ -61,6 +61,16 @@ const COMMANDS: readonly Entry[] = [
     load: async (summary) => (await import('./commands/sweep.ts')).sweepCommand(summary),
   },
   {
+    name: 'revoke',
+    summary: 'kill every URL and claim check of a payload, or bring them back',
+    load: async (summary) => (await import('./commands/revoke.ts')).revokeCommand(summary),
+  },
+  {
+    name: 'erase',
+    summary: 'delete every version of a payload, for good',
+    load: async (summary) => (await import('./commands/erase.ts')).eraseCommand(summary),
+  },
+  {
     name: 'url-service',
     summary: 'run the URL service alone: claim checks in, fresh GET URLs out',
     load: async (summary) => (await import('./commands/url-service.ts')).urlServiceCommand(summary),

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { S3Client } from '@aws-sdk/client-s3';
-import { startLocal, type FaultRule, type LocalStack, type Seed } from '../local/index.ts';
+import { PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
+import { LOCAL_ACCOUNT_ID, startLocal, type FaultRule, type LocalStack, type Seed } from '../local/index.ts';
 import {
   createUrlService,
   startUrlServiceServer,
@@ -21,6 +21,8 @@ import {
 } from '../shared/claim-check.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
+import { MAX_PRESIGN_SECONDS } from '../shared/limits.ts';
+import { payloadBucketPolicy } from '../shared/payload-policy.ts';
 import type { StoreOptions, StoresOptions } from '../shared/stores.ts';
 import {
   consumerNames,
@@ -136,6 +138,7 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
       ...clock,
     });
     const s3 = new S3Client(local.clientOptions());
+    await putPayloadPolicy(s3);
     const uploads = await startLocalUploads({
       local,
       stores,
@@ -185,6 +188,16 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
     await local.close();
     throw error;
   }
+}
+
+/** The policy that the bucket has on AWS, so that what is revoked, or overwritten, is refused here as there. */
+async function putPayloadPolicy(s3: S3Client): Promise<void> {
+  const policy = payloadBucketPolicy({
+    bucketArn: `arn:aws:s3:::${LOCAL_NAMES.bucket}`,
+    urlMaxAgeSeconds: MAX_PRESIGN_SECONDS,
+    revokerArns: [`arn:aws:iam::${LOCAL_ACCOUNT_ID}:user/${LOCAL_NAMES.caller}`],
+  });
+  await s3.send(new PutBucketPolicyCommand({ Bucket: LOCAL_NAMES.bucket, Policy: JSON.stringify(policy) }));
 }
 
 /** Shell text that sets the variables; a profile or session token of the caller's would win over them. */

@@ -6,6 +6,7 @@ export type { LocalIdentity } from './authenticate.ts';
 export type { LifecycleReport } from './s3/lifecycle/run.ts';
 export { createManualClock, offsetClock } from './clock.ts';
 export type { ManualClock, OffsetClock } from './clock.ts';
+export { LOCAL_ACCOUNT_ID } from './sqs-store.ts';
 export { HEALTH_PATH } from './dispatch.ts';
 export { compilePattern } from './eventbridge/pattern.ts';
 export type { EventMatcher } from './eventbridge/pattern.ts';

@@ -38,11 +38,18 @@ export {
 } from './put-events.ts';
 export type { UploadReport } from './upload-attachments.ts';
 export * from './replay/index.ts';
+export * from './revocation/index.ts';
 export * from './sweeper/index.ts';
 export * from './upload/index.ts';
 export * from './upload-service/index.ts';
 export * from './url-service/index.ts';
-export { PublishConflictError, PublishError, RedriveError, ReplayError } from '../shared/errors.ts';
+export {
+  PublishConflictError,
+  PublishError,
+  RedriveError,
+  ReplayError,
+  RevocationError,
+} from '../shared/errors.ts';
 export {
   createClaimCheckSigner,
   createClaimCheckVerifier,

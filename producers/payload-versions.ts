@@ -94,8 +94,12 @@ export async function deleteVersion(
   client: S3Client,
   bucket: string,
   { key, versionId }: Pick<PayloadVersion, 'key' | 'versionId'>,
+  signal?: AbortSignal,
 ): Promise<void> {
-  await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }));
+  await client.send(
+    new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }),
+    signal === undefined ? {} : { abortSignal: signal },
+  );
 }
 
 /** Takes an open upload back. Takes `s3:AbortMultipartUpload`. One that is gone already is no error. */

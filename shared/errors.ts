@@ -194,6 +194,12 @@ export class ReplayError extends WaybillError {
   readonly disposition = 'retry';
 }
 
+/** A payload could not be revoked or erased: there is none, or S3 refused some of its versions. */
+export class RevocationError extends WaybillError {
+  readonly code = 'revocation';
+  readonly disposition = 'retry';
+}
+
 /** The id of a publish was used for another event. */
 export class PublishConflictError extends WaybillError {
   readonly code = 'publish-conflict';
