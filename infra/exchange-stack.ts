@@ -64,7 +64,6 @@ export class ExchangeStack extends Stack {
     super(scope, id, { terminationProtection: true, ...props });
     this.topology = resolveTopology(props.topology);
     const { topology } = this;
-    checkRetention(topology);
     checkUrlAge(topology, props.urlTtlSeconds ?? 900);
     const names = exchangeNames(topology);
     const key = this.#encryptionKey(props);
@@ -201,15 +200,6 @@ export class ExchangeStack extends Stack {
 /** Prefixes of the payloads that a consumer may ask for. */
 function prefixesFor({ producers }: TopologyConsumer): readonly string[] {
   return producers === '*' ? [PAYLOAD_PREFIX] : producers.map((producer) => `${PAYLOAD_PREFIX}${producer}/`);
-}
-
-/** @throws {RangeError} if the lifecycle removes a payload earlier than an event promises */
-function checkRetention({ producers, retention }: Topology): void {
-  for (const { name, retainDays } of producers)
-    if (retainDays > retention.payloadDays)
-      throw new RangeError(
-        `topology.retention.payloadDays: got ${retention.payloadDays}, expected at least ${retainDays}: events of the producer ${name} promise (retainUntil) that payloads exist for ${retainDays} days`,
-      );
 }
 
 /** @throws {RangeError} if the bucket refuses URLs that the URL service says are good */

@@ -4,6 +4,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { payloadBucketPolicy } from '../shared/payload-policy.ts';
+import { minimumRetainDays } from '../shared/retention.ts';
 import { PAYLOAD_PREFIX, UPLOAD_PREFIX } from '../shared/topology.ts';
 import type { AccessLogs } from './access-logs.ts';
 
@@ -12,9 +13,9 @@ export interface PayloadBucketProps {
   readonly bucketName?: string;
   /** Key that encrypts objects; every role then needs it too. @default - SSE-S3 */
   readonly encryptionKey?: kms.IKey;
-  /** Days after which a payload is removed: no less than any producer's `retainDays`. @default 30 */
+  /** Days after which a payload is removed: no less than any producer's `retainDays`. @default 73 */
   readonly payloadDays?: number;
-  /** Days that a version stays after it was deleted or has expired. @default 30 */
+  /** Days that a version stays after it was overwritten or deleted, or has expired. @default - as `payloadDays` */
   readonly noncurrentDays?: number;
   /** Days after which an unfinished multipart upload is aborted. @default 7 */
   readonly unfinishedUploadDays?: number;
@@ -60,7 +61,13 @@ export class PayloadBucket extends Construct {
 
   constructor(scope: Construct, id: string, props: PayloadBucketProps) {
     super(scope, id);
-    const { bucketName, encryptionKey, origins = [], payloadDays = 30, noncurrentDays = 30 } = props;
+    const {
+      bucketName,
+      encryptionKey,
+      origins = [],
+      payloadDays = minimumRetainDays(),
+      noncurrentDays = payloadDays,
+    } = props;
     this.encryptionKey = encryptionKey;
     this.bucket = new s3.Bucket(this, 'Bucket', {
       ...(bucketName === undefined ? {} : { bucketName }),

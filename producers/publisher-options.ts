@@ -46,10 +46,10 @@ export interface PublisherOptions {
   /**
    * Days for which a payload is promised to exist, counted from the event's id; the bucket's lifecycle must agree.
    * 1 to 36,500.
-   * @default 30, or the least that `delivery` allows if that is given
+   * @default - the least that `delivery` allows: 73
    */
   readonly retainDays?: number;
-  /** How long events may be on their way; `retainDays` must cover it. @default - not checked */
+  /** How long events may be on their way; `retainDays` must cover it. @default - the longest that AWS keeps them, and 30 days of replay */
   readonly delivery?: DeliveryTimes;
   /**
    * The control bucket, where intents, outbox and ledger are kept.
@@ -89,7 +89,6 @@ export interface PublisherOptions {
 
 export const publisherDefaults = {
   urlTtlSeconds: 900,
-  retainDays: 30,
   eventBudgetBytes: EVENT_BUDGET_BYTES,
   upload: uploadDefaults,
   retry: retryDefaults,
@@ -175,10 +174,8 @@ export function resolvePublisherOptions(options: PublisherOptions): ResolvedPubl
   };
 }
 
-function retainDaysOf({ retainDays, delivery }: PublisherOptions): number {
+function retainDaysOf({ retainDays, delivery = {} }: PublisherOptions): number {
   const bounds = { min: 1, max: 36_500 };
-  if (delivery === undefined)
-    return numberInRange('retainDays', retainDays ?? publisherDefaults.retainDays, bounds);
   const days = numberInRange('retainDays', retainDays ?? minimumRetainDays(delivery), bounds);
   checkRetainDays('retainDays', days, delivery);
   return days;

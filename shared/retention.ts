@@ -10,7 +10,7 @@ export interface DeliveryTimes {
   readonly queueDays?: number;
   /** How long the consumer's dead-letter queue keeps a message. @default 14 */
   readonly dlqDays?: number;
-  /** How far back events are replayed. @default 0 */
+  /** How far back events are replayed. @default 30 */
   readonly replayDays?: number;
 }
 
@@ -19,7 +19,7 @@ export const deliveryDefaults = {
   targetDlqDays: 14,
   queueDays: 14,
   dlqDays: 14,
-  replayDays: 0,
+  replayDays: 30,
 } as const satisfies Required<DeliveryTimes>;
 
 /**
@@ -48,18 +48,12 @@ export function minimumRetainDays(times: DeliveryTimes = {}): number {
 /**
  * Days after which a lifecycle rule may expire a payload: `retainUntil` counts from the event's id, which is minted
  * before the upload, and S3 from the object's creation, so that the promise is kept; S3 then rounds up to a midnight.
+ * Noncurrent versions must stay as long: payloads are pinned by version, and one that was overwritten on its first day
+ * is as much promised as any.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
  */
 export function lifecycleDays(retainDays: number): number {
   return Math.ceil(numberInRange('retainDays', retainDays, { min: 0, max: 36_500, integer: false }));
-}
-
-/**
- * Days that a noncurrent version must stay: payloads are pinned by version, and one that was overwritten or deleted by
- * mistake on its first day is as much promised as any.
- */
-export function noncurrentDays(retainDays: number): number {
-  return lifecycleDays(retainDays);
 }
 
 /**

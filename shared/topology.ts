@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isPrefix } from './key-prefix.ts';
+import { checkRetainDays, lifecycleDays, minimumRetainDays, type DeliveryTimes } from './retention.ts';
 
 /** Logical name of the store that holds payloads, as events name it. */
 export const PAYLOAD_STORE = 'payloads';
@@ -51,8 +52,11 @@ const producerSchema = z.strictObject({
   name: busWord.refine((value) => !/^aws\./i.test(value), 'expected a name that does not begin with "aws."'),
   /** Event types that it may publish. */
   types: types.default('*'),
-  /** Days for which its events promise that a payload exists (`retainUntil`). */
-  retainDays: days(36_500).default(30),
+  /**
+   * Days for which its events promise that a payload exists (`retainUntil`).
+   * @default - the least that is safe, 73 with the other defaults
+   */
+  retainDays: days(36_500).optional(),
   principals,
 });
 
@@ -114,10 +118,10 @@ export const topologySchema = z
       .prefault({}),
     retention: z
       .strictObject({
-        /** Days after which the lifecycle removes a payload. */
-        payloadDays: days(36_500).default(30),
-        /** Days that a version stays after it was overwritten or deleted. */
-        noncurrentDays: days(36_500).default(30),
+        /** Days after which the lifecycle removes a payload. @default - what its producers promise */
+        payloadDays: days(36_500).optional(),
+        /** Days that a version stays after it was overwritten or deleted. @default - what its producers promise */
+        noncurrentDays: days(36_500).optional(),
         /** Days after which an unfinished multipart upload is aborted. */
         unfinishedUploadDays: days(365).default(7),
         /** Days that logs are kept. */
@@ -142,6 +146,13 @@ export const topologySchema = z
   .refine((topology) => unique(topology.consumers), {
     path: ['consumers'],
     message: 'expected names that differ',
+  })
+  .transform((topology) => {
+    const least = minimumRetainDays(deliveryTimesOf(topology));
+    const producers = topology.producers.map((each) => ({ ...each, retainDays: each.retainDays ?? least }));
+    const promised = longestPromise(producers, least);
+    const { payloadDays = lifecycleDays(promised), noncurrentDays = payloadDays } = topology.retention;
+    return { ...topology, producers, retention: { ...topology.retention, payloadDays, noncurrentDays } };
   });
 
 /** A topology as it is written down: what has a default may be left out. */
@@ -154,10 +165,11 @@ export type TopologyConsumer = Topology['consumers'][number];
 /**
  * Checks a topology and fills in the defaults.
  * @throws {TypeError} naming the field and what was expected
+ * @throws {RangeError} if payloads would be gone while their events may be on the way
  */
 export function resolveTopology(input: TopologyInput): Topology {
   const parsed = topologySchema.safeParse(input);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return checkRetention(parsed.data);
   const issues = parsed.error.issues.map(({ path, message }) => `topology.${path.join('.')}: ${message}`);
   throw new TypeError(issues.join('; '));
 }
@@ -248,4 +260,42 @@ function unique(named: readonly { readonly name: string }[]): boolean {
 
 function isOrigin(text: string): boolean {
   return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
+/**
+ * How long an event may be on its way in an exchange: in the longest of its queues, in dead-letter queues that keep
+ * what they have for as long as SQS can, and then in the archive.
+ */
+export function deliveryTimesOf({
+  consumers,
+  archive,
+}: {
+  readonly consumers: readonly { readonly retentionDays: number }[];
+  readonly archive: { readonly retentionDays: number };
+}): DeliveryTimes {
+  const queueDays = consumers.map(({ retentionDays }) => retentionDays);
+  return {
+    queueDays: queueDays.length === 0 ? MAX_QUEUE_RETENTION_DAYS : Math.max(...queueDays),
+    replayDays: archive.retentionDays,
+  };
+}
+
+function longestPromise(producers: readonly { readonly retainDays: number }[], leastDays: number): number {
+  return Math.max(leastDays, ...producers.map(({ retainDays }) => retainDays));
+}
+
+/** A version that was overwritten on its first day is as much promised as any: browser uploads may be. */
+function checkRetention(topology: Topology): Topology {
+  const { producers, retention } = topology;
+  const times = deliveryTimesOf(topology);
+  for (const [index, { retainDays }] of producers.entries())
+    checkRetainDays(`topology.producers.${index}.retainDays`, retainDays, times);
+  const promised = longestPromise(producers, minimumRetainDays(times));
+  for (const field of ['payloadDays', 'noncurrentDays'] as const)
+    if (retention[field] < promised)
+      throw new RangeError(
+        `topology.retention.${field}: got ${retention[field]}, expected at least ${promised}: events promise ` +
+          `(retainUntil) that payloads exist for so many days`,
+      );
+  return topology;
 }

@@ -15,7 +15,7 @@ describe('resolvePublisherOptions', () => {
   it('fills in the defaults', () => {
     expect(resolvePublisherOptions(base)).toMatchObject({
       urlTtlSeconds: 900,
-      retainDays: 30,
+      retainDays: 73,
       eventBudgetBytes: 245_760,
       region: 'eu-central-1',
       store: { name: 'main' },
@@ -41,8 +41,12 @@ describe('resolvePublisherOptions', () => {
   });
 
   it('promises as many days as the way of an event may take', () => {
-    expect(resolvePublisherOptions({ ...base, delivery: { replayDays: 30 } }).retainDays).toBe(73);
-    expect(resolvePublisherOptions({ ...base, delivery: {}, retainDays: 50 }).retainDays).toBe(50);
+    expect(resolvePublisherOptions({ ...base, delivery: { queueDays: 4, replayDays: 0 } }).retainDays).toBe(
+      33,
+    );
+    expect(resolvePublisherOptions({ ...base, delivery: { replayDays: 0 }, retainDays: 50 }).retainDays).toBe(
+      50,
+    );
   });
 
   it.each<[Record<string, unknown>, string]>([
@@ -60,7 +64,8 @@ describe('resolvePublisherOptions', () => {
     [{ urlTtlSeconds: -1 }, 'urlTtlSeconds: got -1'],
     [{ urlTtlSeconds: 0, signer: undefined }, 'urlTtlSeconds: got 0 without a signer'],
     [{ retainDays: 0 }, 'retainDays: got 0'],
-    [{ retainDays: 42, delivery: {} }, 'retainDays: got 42, expected at least 43 days'],
+    [{ retainDays: 72 }, 'retainDays: got 72, expected at least 73 days'],
+    [{ retainDays: 42, delivery: { replayDays: 0 } }, 'retainDays: got 42, expected at least 43 days'],
     [{ delivery: { queueDays: -1 } }, 'delivery.queueDays: got -1'],
     [{ durability: 'outbox' }, 'control: got nothing, expected the control bucket'],
     [{ durability: 'some', control: store }, "durability: got \"some\", expected 'outbox' or 'none'"],

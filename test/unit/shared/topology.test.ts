@@ -7,6 +7,7 @@ import {
   exchangeNames,
   resolveTopology,
   topologySeed,
+  type TopologyInput,
 } from '../../../shared/topology.ts';
 
 const event = (type: string, detail: object = {}) => ({ source: 'shop', 'detail-type': type, detail });
@@ -62,9 +63,9 @@ describe('resolveTopology', () => {
     expect(topology).toMatchObject({
       name: 'waybill',
       archive: { retentionDays: 30 },
-      retention: { payloadDays: 30, noncurrentDays: 30, unfinishedUploadDays: 7, logDays: 90 },
+      retention: { payloadDays: 73, noncurrentDays: 73, unfinishedUploadDays: 7, logDays: 90 },
       urlMaxAgeSeconds: 3_600,
-      producers: [{ name: 'scanner', types: '*', retainDays: 30 }],
+      producers: [{ name: 'scanner', types: '*', retainDays: 73 }],
       consumers: [
         {
           name: 'archive',
@@ -114,6 +115,41 @@ describe('resolveTopology', () => {
     [{ writeOncePrefixes: ['/x'] }, 'topology.writeOncePrefixes.0: expected a key prefix'],
   ])('refuses %j', (input, message) => {
     expect(() => resolveTopology(input)).toThrow(TypeError);
+    expect(() => resolveTopology(input)).toThrow(message);
+  });
+
+  it('keeps payloads for as long as their events may be on the way, or as producers promise', () => {
+    const short = { archive: { retentionDays: 7 }, consumers: [{ name: 'a', retentionDays: 2 }] };
+    const daysOf = (input: TopologyInput) => {
+      const { producers, retention } = resolveTopology(input);
+      return [producers.map(({ retainDays }) => retainDays), retention.payloadDays, retention.noncurrentDays];
+    };
+    // The bus, the target's dead-letter queue, the longest queue, its dead-letter queue, the archive.
+    const least = 1 + 14 + 2 + 14 + 7;
+    expect(daysOf({ ...short, producers: [{ name: 'p' }] })).toEqual([[least], least, least]);
+    const producers = [{ name: 'p' }, { name: 'q', retainDays: 100 }];
+    expect(daysOf({ ...short, producers })).toEqual([[least, 100], 100, 100]);
+    const consumers = [...short.consumers, { name: 'b', retentionDays: 9 }];
+    expect(daysOf({ ...short, consumers })).toEqual([[], least + 7, least + 7]);
+    expect(daysOf({ ...short, retention: { payloadDays: 50 } })).toEqual([[], 50, 50]);
+  });
+
+  it.each<[TopologyInput, RegExp]>([
+    [
+      { producers: [{ name: 'p', retainDays: 72 }] },
+      /^topology\.producers\.0\.retainDays: got 72, expected at least 73 days: 1 /,
+    ],
+    [{ retention: { payloadDays: 72 } }, /^topology\.retention\.payloadDays: got 72, expected at least 73: /],
+    [
+      { retention: { noncurrentDays: 30 } },
+      /^topology\.retention\.noncurrentDays: got 30, expected at least 73: /,
+    ],
+    [
+      { retention: { payloadDays: 80 }, producers: [{ name: 'p', retainDays: 90 }] },
+      /^topology\.retention\.payloadDays: got 80, expected at least 90: /,
+    ],
+  ])('refuses %j: its payloads would be gone too early', (input, message) => {
+    expect(() => resolveTopology(input)).toThrow(RangeError);
     expect(() => resolveTopology(input)).toThrow(message);
   });
 });
