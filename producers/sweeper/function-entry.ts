@@ -1,0 +1,4 @@
+import { sweeperFunction } from './function.ts';
+
+/** What Lambda calls. */
+export const handler = sweeperFunction(process.env);
