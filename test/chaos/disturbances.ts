@@ -12,9 +12,10 @@ export interface World {
   readonly exchange: ChaosExchange;
   readonly random: () => number;
   readonly spool: string;
-  readonly canFillDisk: boolean;
-  /** Events whose bytes may be falsified: none twice, since the second time in a row it counts as corrupt for good. */
-  readonly unflipped: PlannedEvent[];
+  /** Names of the disturbances to choose from. */
+  readonly names: readonly string[];
+  /** The next event of the plan; none twice, since bytes that are false twice in a row are corrupt for good. */
+  readonly nextEvent: () => PlannedEvent | undefined;
   /** Aborts when the disturbed phase is over. */
   readonly signal: AbortSignal;
 }
@@ -58,15 +59,15 @@ const lasting = async (ms: number, signal: AbortSignal): Promise<void> =>
 
 /** Everything that goes wrong beside the kills and the clocks, by the name that the report gives it. */
 export const DISTURBANCES: Readonly<Record<string, Disturbance>> = {
-  'body cut': onBodies(4, (random) => ({ kind: 'cut', afterBytes: whole(random, 0, 300_000) })),
-  'body stalled': onBodies(2, (random) => ({ kind: 'stall', afterBytes: whole(random, 0, 300_000) })),
+  'body cut': onBodies(10, (random) => ({ kind: 'cut', afterBytes: whole(random, 0, 100_000) })),
+  'body stalled': onBodies(4, (random) => ({ kind: 'stall', afterBytes: whole(random, 0, 100_000) })),
   'body throttled': onBodies(3, (random) => ({
     kind: 'throttle',
     bytesPerSecond: whole(random, 200_000, 4_000_000),
   })),
-  'URL expired': onBodies(4, () => ({ kind: 'expire-now' })),
-  'byte flipped': ({ exchange, random, unflipped }) => {
-    const [event] = unflipped.splice(Math.floor(random() * Math.min(20, unflipped.length)), 1);
+  'URL expired': onBodies(6, () => ({ kind: 'expire-now' })),
+  'byte flipped': ({ exchange, random, nextEvent }) => {
+    const event = nextEvent();
     if (event === undefined) return;
     const match = { ...bodies, key: new RegExp(event.id) };
     exchange.local.faults.add({ match, faults: { kind: 'flip-byte', at: whole(random, 0, 65_535) } });
@@ -85,7 +86,7 @@ export const DISTURBANCES: Readonly<Record<string, Disturbance>> = {
     exchange.breakUrlService(undefined);
   },
   'network closed mid-body': async ({ exchange, random, signal }) => {
-    const faults = { kind: 'cut', afterMs: whole(random, 0, 100) } as const;
+    const faults = { kind: 'cut', afterBytes: whole(random, 0, 60_000) } as const;
     const remove = exchange.local.faults.add({
       match: { service: 's3', operation: 'GetObject' },
       times: Infinity,
@@ -121,8 +122,7 @@ async function fill(path: string): Promise<void> {
  * @returns how often each
  */
 export async function disturb(world: World): Promise<Record<string, number>> {
-  const { random, signal } = world;
-  const names = Object.keys(DISTURBANCES).filter((name) => name !== 'disk full' || world.canFillDisk);
+  const { names, random, signal } = world;
   const counts = Object.fromEntries(names.map((name) => [name, 0]));
   const lasts = new Map<string, Promise<void>>();
   while (!signal.aborted) {

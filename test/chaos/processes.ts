@@ -65,6 +65,7 @@ export function keepProcess(
       const quiet = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
       const forked = fork(`${OUT}/${program}.js`, [configPath], {
         env: { PATH, HOME, ...quiet, ...env },
+        execArgv: [], // not the loader that the driver runs under
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       });
       child = forked;

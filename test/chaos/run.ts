@@ -8,7 +8,7 @@ import { paths, PRODUCER, readLog, type ChaosConfig } from './config.ts';
 import { disturb } from './disturbances.ts';
 import { effectsIn } from './effects.ts';
 import { startChaosExchange } from './exchange.ts';
-import { makePlan } from './plan.ts';
+import { makePlan, type PlannedEvent } from './plan.ts';
 import { spreadPoison } from './poison.ts';
 import { buildPrograms, keepProcess, type Kept } from './processes.ts';
 import { queuesOf } from './queues.ts';
@@ -26,11 +26,20 @@ export interface ChaosOptions {
   readonly minutes: number;
   readonly count: number;
   readonly dir: string;
+  /** Names of the disturbances to choose from. */
+  readonly names: readonly string[];
   readonly say: (line: string) => void;
 }
 
 /** One run: the disturbed phase, then a clean one, then the counting. */
-export async function runChaos({ seed, minutes, count, dir, say }: ChaosOptions): Promise<ChaosReport> {
+export async function runChaos({
+  seed,
+  minutes,
+  count,
+  dir,
+  names,
+  say,
+}: ChaosOptions): Promise<ChaosReport> {
   await buildPrograms();
   const at = paths(dir);
   await using exchange = await startChaosExchange(at.stack);
@@ -68,14 +77,18 @@ export async function runChaos({ seed, minutes, count, dir, say }: ChaosOptions)
 
     const phase = new AbortController();
     const { signal } = phase;
-    const unflipped = [...plan];
+    let next = -1;
+    const nextEvent = (): PlannedEvent | undefined => {
+      next = Math.max(next + 1, Math.ceil((Date.now() - startMs) / intervalMs));
+      return plan[next];
+    };
     const [disturbances, copiedMessages, poisoned] = await Promise.all([
       disturb({
         exchange,
         random: seeded(seed + 2),
         spool: spool.path,
-        canFillDisk: spool.isOwn,
-        unflipped,
+        names: names.filter((name) => name !== 'disk full' || spool.isOwn),
+        nextEvent,
         signal,
       }),
       queues.copySome(seeded(seed + 3), signal),

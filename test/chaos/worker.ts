@@ -18,6 +18,8 @@ const config = readConfig();
 const at = paths(config.dir);
 const effects = effectsIn(at.effects);
 const { pid } = process;
+/** What is counted of downloads. */
+const COUNTED = new Set(['refetched', 'resumed', 'retrying', 'restarted', 'journal-resumed']);
 const quick = { backoffBaseMs: 100, backoffCapMs: 1_000 };
 
 const worker = createWorker({
@@ -65,6 +67,11 @@ async function keep(eventId: string, path: string, signal: AbortSignal): Promise
 }
 
 function tell(event: WorkerEvent): void {
+  if (event.kind === 'download') {
+    const { kind } = event.event;
+    if (COUNTED.has(kind)) append(at.told, { kind: event.kind, code: kind, eventId: event.eventId });
+    return;
+  }
   if (event.kind === 'duplicate' || event.kind === 'lease-lost') {
     append(at.told, { kind: event.kind, code: event.kind, eventId: event.eventId });
   } else if ('code' in event && 'reason' in event) {
