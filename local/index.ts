@@ -12,7 +12,14 @@ export { compilePattern } from './eventbridge/pattern.ts';
 export type { EventMatcher } from './eventbridge/pattern.ts';
 export { armResponse, createFaultSwitch } from './faults.ts';
 export type { Fault, FaultRule, FaultSwitch, FaultTarget } from './faults.ts';
-export type { LocalArchive, LocalBucket, LocalOptions, LocalQueue, LocalRule } from './local-options.ts';
+export type {
+  LocalArchive,
+  LocalBucket,
+  LocalBus,
+  LocalOptions,
+  LocalQueue,
+  LocalRule,
+} from './local-options.ts';
 export type {
   DeleteRecord,
   EventRecord,
@@ -43,3 +50,5 @@ export { parseSeed } from './seed.ts';
 export type { Seed } from './seed.ts';
 export type { LocalClientOptions, LocalStack } from './stack.ts';
 export { startLocal } from './start-local.ts';
+export { readLocalTemplate, type LocalRole, type LocalTemplate } from './cloudformation/local-options.ts';
+export { parseTemplate, type CloudFormation } from './cloudformation/template.ts';

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../shared/clock.ts';
 import { AwsError } from './aws-error.ts';
 import { denialMessage, type Caller } from './caller.ts';
-import { evaluate, type ContextValues } from './policy.ts';
+import { evaluate, type ContextValues, type Statement } from './policy.ts';
 import { LOCAL_ACCOUNT_ID } from './sqs-store.ts';
 
 /** One thing that a request to SQS or EventBridge needs to be allowed. */
@@ -21,18 +21,20 @@ export interface JsonAccessContext {
   readonly clock: Clock;
   /** @default true */
   readonly assumeTls?: boolean;
+  /** The policy of a queue or bus. */
+  readonly policyOf: (resource: string) => readonly Statement[] | undefined;
 }
 
 /**
- * Judges a request by its caller's own policies. Queues and buses have no policies here, so that callers of
- * other accounts are never allowed anything.
+ * Judges a request by its caller's own policies and those of the queue or bus. Callers of other accounts need the word
+ * of both.
  * @throws {AwsError} 403 AccessDeniedException naming the first access that is not allowed
  */
 export function requireJsonAccess(
   req: IncomingMessage,
   caller: Caller,
   accesses: readonly JsonAccess[],
-  { clock, assumeTls = true }: JsonAccessContext,
+  { clock, assumeTls = true, policyOf }: JsonAccessContext,
 ): void {
   const nowMs = clock.nowMs();
   const common = {
@@ -44,12 +46,14 @@ export function requireJsonAccess(
     'aws:UserAgent': req.headers['user-agent'],
   };
   for (const { action, resource, context } of accesses) {
+    const resourceStatements = policyOf(resource);
     const decision = evaluate({
       principal: caller.principal,
       identityStatements: caller.statements,
       action,
       resource,
       resourceAccount: LOCAL_ACCOUNT_ID,
+      ...(resourceStatements === undefined ? {} : { resourceStatements }),
       context: { ...common, ...context },
     });
     if (decision.decision !== 'Allow')

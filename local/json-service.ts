@@ -7,6 +7,7 @@ import type { Caller } from './caller.ts';
 import { eventBridgeAccesses } from './eventbridge/access.ts';
 import { armResponse, type Fault, type FaultSwitch } from './faults.ts';
 import { requireJsonAccess } from './json-access.ts';
+import type { Statement } from './policy.ts';
 import { sqsAccesses } from './sqs-access.ts';
 import { parseJsonBody, readBody, sendReply, type JsonReply } from './wire.ts';
 
@@ -29,6 +30,8 @@ export interface JsonService {
     body: Buffer,
     path: string,
   ) => { readonly action: string; readonly input: Record<string, unknown> };
+  /** The policy of a queue or bus, by ARN; undefined if it has none. */
+  readonly policyOf: (resource: string) => readonly Statement[] | undefined;
   /** The error in the service's own shape. */
   refuse(error: AwsError): JsonReply;
 }
@@ -77,7 +80,10 @@ export async function serveJson(
       const input = read?.input ?? parseJsonBody(body);
       const accessesOf = service.service === 'sqs' ? sqsAccesses : eventBridgeAccesses;
       const accesses = accessesOf(action, input, context.region);
-      requireJsonAccess(req, context.callerOf(accessKeyId), accesses, context);
+      requireJsonAccess(req, context.callerOf(accessKeyId), accesses, {
+        ...context,
+        policyOf: service.policyOf,
+      });
       return await service.run(action, input, stop.signal);
     };
     const reply = instead ?? (await run());

@@ -13,6 +13,8 @@ export interface LocalBucket {
   readonly name: string;
   /** @default true */
   readonly versioning?: boolean;
+  /** Its policy, as JSON; replaces the one it has. @default - it keeps what it has */
+  readonly policy?: object;
 }
 
 /** A queue to have; FIFO if its name ends with `.fifo`. */
@@ -28,6 +30,17 @@ export interface LocalQueue {
   readonly delaySeconds?: number;
   /** Default long poll of its receivers, 0 to 20. @default 0 */
   readonly receiveWaitTimeSeconds?: number;
+  /** How long a message is kept, 60 to 1,209,600. @default 345_600, 4 days */
+  readonly retentionSeconds?: number;
+  /** Its policy, as JSON. Rules deliver to a queue with a policy only if it lets them. @default - none */
+  readonly policy?: object;
+}
+
+/** A bus to have. */
+export interface LocalBus {
+  readonly name: string;
+  /** Its policy, as JSON; replaces the one it has. @default - it keeps what it has */
+  readonly policy?: object;
 }
 
 /** A rule that sends matching events to a queue. */
@@ -39,6 +52,13 @@ export interface LocalRule {
   readonly pattern: object;
   /** Name of the queue. */
   readonly queue: string;
+  /** Name of the queue for what cannot be delivered; it has to exist. @default - it is dropped */
+  readonly deadLetterQueue?: string;
+  /** How long delivery is tried. @default 185 times in 24 hours */
+  readonly retryPolicy?: {
+    readonly maximumRetryAttempts?: number;
+    readonly maximumEventAgeInSeconds?: number;
+  };
 }
 
 /** An archive that keeps the events of a bus, to be replayed. */
@@ -87,7 +107,7 @@ export interface LocalOptions {
   /** Made if absent, else changed to these settings. @default - none */
   readonly queues?: readonly LocalQueue[];
   /** Made if absent; `default` is always there. @default - none */
-  readonly buses?: readonly string[];
+  readonly buses?: readonly (string | LocalBus)[];
   /** Put, replacing the rule of the same name. @default - none */
   readonly rules?: readonly LocalRule[];
   /** Made if absent, else changed to these settings. @default - none */
@@ -143,6 +163,7 @@ export function checkQueue(queue: LocalQueue): LocalQueue {
     visibilityTimeoutSeconds: { min: 0, max: 43_200, unit: 's' },
     delaySeconds: { min: 0, max: 900, unit: 's' },
     receiveWaitTimeSeconds: { min: 0, max: 20, unit: 's' },
+    retentionSeconds: { min: 60, max: 1_209_600, unit: 's' },
   } as const;
   for (const [field, range] of Object.entries(bounds)) {
     const value = queue[field as keyof typeof bounds];

@@ -1,5 +1,11 @@
 import type { EventBridgeService } from './eventbridge/service.ts';
-import { checkQueue, type LocalArchive, type LocalQueue, type LocalRule } from './local-options.ts';
+import {
+  checkQueue,
+  type LocalArchive,
+  type LocalBus,
+  type LocalQueue,
+  type LocalRule,
+} from './local-options.ts';
 import { show } from '../shared/options.ts';
 import type { SqsService } from './sqs.ts';
 
@@ -7,11 +13,11 @@ import type { SqsService } from './sqs.ts';
 export interface Provisioner {
   /** Makes a queue, or changes it; its dead-letter queue is made if absent. */
   putQueue(queue: LocalQueue): Promise<void>;
-  /** Makes a bus, if it is absent. */
-  putBus(name: string): Promise<void>;
+  /** Makes a bus, if it is absent, and gives it its policy. */
+  putBus(bus: string | LocalBus): Promise<void>;
   /**
    * Puts a rule with one queue as its target.
-   * @throws {TypeError} if the bus or the queue does not exist.
+   * @throws {TypeError} if the bus or a queue does not exist.
    */
   putRule(rule: LocalRule): Promise<void>;
   /**
@@ -38,6 +44,8 @@ export function createProvisioner(sqs: SqsService, events: EventBridgeService): 
         VisibilityTimeout: queue.visibilityTimeoutSeconds,
         DelaySeconds: queue.delaySeconds,
         ReceiveMessageWaitTimeSeconds: queue.receiveWaitTimeSeconds,
+        MessageRetentionPeriod: queue.retentionSeconds,
+        Policy: queue.policy === undefined ? undefined : JSON.stringify(queue.policy),
         RedrivePolicy:
           deadLetterQueue === undefined
             ? undefined
@@ -46,17 +54,28 @@ export function createProvisioner(sqs: SqsService, events: EventBridgeService): 
       const attributes = Object.entries(given).filter(([, value]) => value !== undefined);
       await ensureQueue(name, Object.fromEntries(attributes.map(([field, value]) => [field, String(value)])));
     },
-    putBus: async (name) => {
+    putBus: async (bus) => {
+      const { name, policy } = typeof bus === 'string' ? { name: bus } : bus;
       if (!events.hasBus(name)) await events.call('CreateEventBus', { Name: name });
+      if (policy !== undefined)
+        await events.call('PutPermission', { EventBusName: name, Policy: JSON.stringify(policy) });
     },
-    putRule: async ({ bus = 'default', name, pattern, queue }) => {
+    putRule: async ({ bus = 'default', name, pattern, queue, deadLetterQueue, retryPolicy }) => {
       if (!events.hasBus(bus)) throw new TypeError(`rules.bus: got ${show(bus)}, expected a bus that exists`);
-      if (!sqs.hasQueue(queue))
-        throw new TypeError(`rules.queue: got ${show(queue)}, expected a queue that exists`);
+      for (const [field, wanted] of Object.entries({ queue, deadLetterQueue }))
+        if (wanted !== undefined && !sqs.hasQueue(wanted))
+          throw new TypeError(`rules.${field}: got ${show(wanted)}, expected a queue that exists`);
       const rule = { EventBusName: bus, Name: name };
       await events.call('PutRule', { ...rule, EventPattern: JSON.stringify(pattern), State: 'ENABLED' });
-      const targets = [{ Id: queue, Arn: sqs.queueArn(queue) }];
-      await events.call('PutTargets', { EventBusName: bus, Rule: name, Targets: targets });
+      const target = {
+        Id: queue,
+        Arn: sqs.queueArn(queue),
+        ...(deadLetterQueue === undefined
+          ? {}
+          : { DeadLetterConfig: { Arn: sqs.queueArn(deadLetterQueue) } }),
+        ...(retryPolicy === undefined ? {} : { RetryPolicy: retryPolicyOf(retryPolicy) }),
+      };
+      await events.call('PutTargets', { EventBusName: bus, Rule: name, Targets: [target] });
     },
     putArchive: async ({ name, bus = 'default', pattern, retentionDays = 0 }) => {
       if (!events.hasBus(bus))
@@ -68,5 +87,14 @@ export function createProvisioner(sqs: SqsService, events: EventBridgeService): 
         ...(pattern === undefined ? {} : { EventPattern: JSON.stringify(pattern) }),
       });
     },
+  };
+}
+
+/** In EventBridge's words. */
+function retryPolicyOf(given: NonNullable<LocalRule['retryPolicy']>): object {
+  const { maximumRetryAttempts, maximumEventAgeInSeconds } = given;
+  return {
+    ...(maximumRetryAttempts === undefined ? {} : { MaximumRetryAttempts: maximumRetryAttempts }),
+    ...(maximumEventAgeInSeconds === undefined ? {} : { MaximumEventAgeInSeconds: maximumEventAgeInSeconds }),
   };
 }

@@ -23,9 +23,12 @@ const pattern = json.superRefine((value, context) => {
   }
 });
 
-const bucket = z.union([name, z.strictObject({ name, versioning: z.boolean().optional() })], {
-  error: 'expected the name of a bucket, or an object with name and versioning',
-});
+const bucket = z.union(
+  [name, z.strictObject({ name, versioning: z.boolean().optional(), policy: json.optional() })],
+  {
+    error: 'expected the name of a bucket, or an object with name, versioning and policy',
+  },
+);
 
 const queue = z.strictObject({
   name: queueName,
@@ -34,9 +37,27 @@ const queue = z.strictObject({
   visibilityTimeoutSeconds: z.number().int().min(0).max(43_200).optional(),
   delaySeconds: z.number().int().min(0).max(900).optional(),
   receiveWaitTimeSeconds: z.number().int().min(0).max(20).optional(),
+  retentionSeconds: z.number().int().min(60).max(1_209_600).optional(),
+  policy: json.optional(),
 });
 
-const rule = z.strictObject({ bus: name.optional(), name, pattern, queue: queueName });
+const bus = z.union([name, z.strictObject({ name, policy: json.optional() })], {
+  error: 'expected the name of a bus, or an object with name and policy',
+});
+
+const rule = z.strictObject({
+  bus: name.optional(),
+  name,
+  pattern,
+  queue: queueName,
+  deadLetterQueue: queueName.optional(),
+  retryPolicy: z
+    .strictObject({
+      maximumRetryAttempts: z.number().int().min(0).max(185).optional(),
+      maximumEventAgeInSeconds: z.number().int().min(60).max(86_400).optional(),
+    })
+    .optional(),
+});
 
 const archive = z.strictObject({
   name,
@@ -63,7 +84,7 @@ const seedSchema = z.strictObject({
   identities: z.array(identity).min(1).optional(),
   buckets: z.array(bucket).optional(),
   queues: z.array(queue).optional(),
-  buses: z.array(name).optional(),
+  buses: z.array(bus).optional(),
   rules: z.array(rule).optional(),
   archives: z.array(archive).optional(),
 });

@@ -4,6 +4,7 @@ import { systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { AwsError, notImplemented } from './aws-error.ts';
 import type { ActionReply, JsonService } from './json-service.ts';
+import { checkResourcePolicy, createPolicyReader } from './resource-policy.ts';
 import type { SpyRecorder } from './spy.ts';
 import { bodyMd5, fromStoredBody, toStoredBody } from './sqs-body.ts';
 import { checkInputTypes } from './sqs-input.ts';
@@ -76,11 +77,14 @@ export async function createSqsService(options: SqsOptions): Promise<SqsService>
     onError: (error) => logger.error({ err: error }, 'a message move task failed'),
   });
 
+  const readPolicyOf = createPolicyReader();
+
   /** What fauxqs lets pass although SQS refuses it. */
   const check = (action: string, input: Readonly<Record<string, unknown>>): void => {
     if (!ACTIONS.has(action)) throw notImplemented(`SQS ${action || 'requests without an action'}`);
     checkInputTypes(input);
     if (action === 'CreateQueue') checkQueueName(input['QueueName']);
+    checkPolicy(input['Attributes']);
     checkRedrivePolicy(input['Attributes'], (arn) => store.queues.getQueueByArn(String(arn)) !== undefined);
   };
 
@@ -163,6 +167,10 @@ export async function createSqsService(options: SqsOptions): Promise<SqsService>
     run: async (action, input, signal) =>
       action === 'ReceiveMessage' ? await receive(input, signal) : toJson(await execute(action, input)),
     refuse: refuseSqs,
+    policyOf: (arn) => {
+      const text = store.queues.getQueueByArn(arn)?.attributes['Policy'];
+      return readPolicyOf(arn, text === '' ? undefined : text);
+    },
     call: async (action, input) => {
       const { status, output } = await execute(action, input);
       if (status === 200) return output;
@@ -195,6 +203,11 @@ function refuseSqs(error: AwsError): JsonReply {
     },
     body: JSON.stringify({ __type: `com.amazonaws.sqs#${error.code}`, message: error.message }),
   };
+}
+
+function checkPolicy(attributes: unknown): void {
+  const policy = isRecord(attributes) ? attributes['Policy'] : undefined;
+  if (typeof policy === 'string' && policy !== '') checkResourcePolicy(policy, 'InvalidAttributeValue');
 }
 
 function checkRedrivePolicy(attributes: unknown, exists: (arn: unknown) => boolean): void {

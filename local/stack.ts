@@ -28,12 +28,15 @@ import { createSpy, type Spy } from './spy.ts';
 import { LOCAL_ACCOUNT_ID } from './sqs-store.ts';
 import { createSqsService } from './sqs.ts';
 
+/** What a bucket is to be. */
+type BucketSettings = Required<Pick<LocalBucket, 'versioning'>> & Pick<LocalBucket, 'policy'>;
+
 /** What a stack asks of its S3. */
 export interface StackS3 {
   /** Answers a request. */
   handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
-  /** Makes a bucket, if it is absent. */
-  createBucket(name: string, options: { readonly versioning: boolean }): Promise<void>;
+  /** Makes a bucket, if it is absent, and gives it its policy. */
+  createBucket(name: string, options: BucketSettings): Promise<void>;
   /** Carries out what lifecycle rules say is due. */
   runLifecycle(): Promise<LifecycleReport>;
   close(): Promise<void>;
@@ -145,8 +148,8 @@ async function assemble(
 
   const provisioner = createProvisioner(sqs, events);
   const putBucket = async (bucket: string | LocalBucket): Promise<void> => {
-    const { name, versioning = true } = typeof bucket === 'string' ? { name: bucket } : bucket;
-    await s3.createBucket(name, { versioning });
+    const { name, versioning = true, ...rest } = typeof bucket === 'string' ? { name: bucket } : bucket;
+    await s3.createBucket(name, { versioning, ...rest });
   };
   for (const bucket of options.buckets) await putBucket(bucket);
   for (const queue of options.queues) await provisioner.putQueue(queue);

@@ -5,6 +5,7 @@ import { busNameOf, objects, optionalText, type Input } from './input.ts';
 import { ruleArn } from './rule-actions.ts';
 
 const BUS_ACTIONS: ReadonlySet<string> = new Set(['CreateEventBus', 'DeleteEventBus', 'DescribeEventBus']);
+const PERMISSION_ACTION = /^(?:Put|Remove)Permission$/;
 const RULE_ACTION =
   /^(?:(?:Put|Delete|Describe|Enable|Disable)Rule|(?:Put|Remove)Targets|ListTargetsByRule)$/;
 
@@ -30,6 +31,7 @@ export function eventBridgeAccesses(action: string, input: Input, region: string
 }
 
 function resourceOf(action: string, input: Input, region: string): string {
+  if (PERMISSION_ACTION.test(action)) return busArn(region, busNameOf(input['EventBusName']));
   if (BUS_ACTIONS.has(action)) return busArn(region, busNameOf(input['Name']));
   const rule = optionalText(input, 'Rule') ?? optionalText(input, 'Name');
   if (RULE_ACTION.test(action)) return ruleArn(region, busNameOf(input['EventBusName']), rule ?? '');

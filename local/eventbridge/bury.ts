@@ -1,4 +1,5 @@
 import { AwsError } from '../aws-error.ts';
+import { requireDelivery } from './delivery-access.ts';
 import { ruleArn } from './rule-actions.ts';
 import type { Failure, Parcel, ShippingContext } from './shipping.ts';
 import { queueOfArn } from './target-actions.ts';
@@ -22,10 +23,12 @@ export interface Exhausted {
 export async function bury(
   { rule, bus, target, event }: Parcel,
   { code, message }: Failure,
-  { queues, region, logger }: ShippingContext,
+  context: ShippingContext,
   { retryAttempts, condition }: Exhausted = { retryAttempts: 0 },
 ): Promise<void> {
-  const queue = queueOfArn(target.DeadLetterConfig?.Arn ?? '', region);
+  const { queues, region, logger } = context;
+  const deadLetterArn = target.DeadLetterConfig?.Arn ?? '';
+  const queue = queueOfArn(deadLetterArn, region);
   const fields = { rule: rule.name, bus, targetArn: target.Arn, errorCode: code, errorMessage: message };
   if (queue === undefined) {
     logger.warn(fields, 'event dropped: its target did not take it, and has no dead-letter queue');
@@ -40,6 +43,7 @@ export async function bury(
     ...(condition === undefined ? {} : { EXHAUSTED_RETRY_CONDITION: condition }),
   };
   try {
+    requireDelivery(deadLetterArn, attributes.RULE_ARN, context);
     await queues.call('SendMessage', {
       QueueUrl: queues.queueUrl(queue),
       MessageBody: JSON.stringify(event),

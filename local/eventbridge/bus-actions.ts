@@ -1,6 +1,15 @@
 import { AwsError, notImplemented } from '../aws-error.ts';
+import { checkResourcePolicy } from '../resource-policy.ts';
 import { LOCAL_ACCOUNT_ID } from '../sqs-store.ts';
-import { busNameOf, optionalText, paginate, requiredName, validation, type Input } from './input.ts';
+import {
+  busNameOf,
+  optionalText,
+  paginate,
+  requiredName,
+  requiredText,
+  validation,
+  type Input,
+} from './input.ts';
 import type { Bus, EventBridgeState } from './state.ts';
 
 /** What actions work on. */
@@ -47,6 +56,20 @@ export const busActions: Readonly<Record<string, Action>> = {
     const { page, more } = paginate(buses, input);
     return { EventBuses: page.map((bus) => describe(bus, region)), ...more };
   },
+
+  PutPermission: async (input, { state }) => {
+    if (input['Policy'] === undefined) throw notImplemented('PutPermission without Policy');
+    const policy = requiredText(input, 'Policy');
+    checkResourcePolicy(policy, 'ValidationException');
+    await state.setBusPolicy(busNameOf(input['EventBusName']), policy);
+    return {};
+  },
+
+  RemovePermission: async (input, { state }) => {
+    if (input['RemoveAllPermissions'] !== true) throw notImplemented('RemovePermission of one statement');
+    await state.setBusPolicy(busNameOf(input['EventBusName']), undefined);
+    return {};
+  },
 };
 
 /** The ARN of a bus of the local account. */
@@ -54,11 +77,12 @@ export function busArn(region: string, name: string): string {
   return `arn:aws:events:${region}:${LOCAL_ACCOUNT_ID}:event-bus/${name}`;
 }
 
-function describe({ name, description, createdAtMs }: Bus, region: string): object {
+function describe({ name, description, createdAtMs, policy }: Bus, region: string): object {
   return {
     Name: name,
     Arn: busArn(region, name),
     ...(description === undefined ? {} : { Description: description }),
+    ...(policy === undefined ? {} : { Policy: policy }),
     CreationTime: createdAtMs / 1_000,
     LastModifiedTime: createdAtMs / 1_000,
   };

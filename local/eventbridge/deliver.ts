@@ -3,6 +3,7 @@ import { MAX_SQS_MESSAGE_BYTES } from '../../shared/limits.ts';
 import { AwsError } from '../aws-error.ts';
 import { recordsOf } from '../wire.ts';
 import { bury } from './bury.ts';
+import { requireDelivery } from './delivery-access.ts';
 import type { Envelope } from './envelope.ts';
 import { InvalidJsonError } from './input-template.ts';
 import { retryLater } from './retry-later.ts';
@@ -104,6 +105,7 @@ async function ship(
   }));
   try {
     throwFault(context.faults);
+    requireDelivery(Arn, ruleArn(region, first.bus, first.rule.name), context);
     const QueueUrl = queues.queueUrl(queueOfArn(Arn, region) ?? '');
     const output = await queues.call('SendMessageBatch', { QueueUrl, Entries });
     return new Map(

@@ -8,12 +8,13 @@ import type { Logger } from '../../shared/logger.ts';
 import { notImplemented, type AwsError } from '../aws-error.ts';
 import type { FaultSwitch } from '../faults.ts';
 import type { JsonService } from '../json-service.ts';
+import { createPolicyReader } from '../resource-policy.ts';
 import type { SpyRecorder } from '../spy.ts';
 import { isRecord, parseJson, type JsonReply } from '../wire.ts';
 import type { Replay } from './archive.ts';
 import { archiveActions } from './archive-actions.ts';
 import { openArchiveFiles } from './archive-files.ts';
-import { busActions, type Action, type ActionContext } from './bus-actions.ts';
+import { busActions, busArn, type Action, type ActionContext } from './bus-actions.ts';
 import { deliver } from './deliver.ts';
 import { entryBytes, MAX_PUT_EVENTS_BYTES, readEntry, type ReadEntry } from './entry.ts';
 import { toEnvelope, type Envelope } from './envelope.ts';
@@ -91,6 +92,7 @@ export async function createEventBridgeService(options: EventBridgeOptions): Pro
   const state = await openEventBridgeState(options.dir, clock.nowMs());
   const files = openArchiveFiles(join(options.dir, 'archives'));
   const context: ActionContext = { state, region, nowMs: () => clock.nowMs() };
+  const readPolicyOf = createPolicyReader();
   const closing = new AbortController();
   setMaxListeners(0, closing.signal); // one for every retry that waits
   const background = new Set<Promise<void>>();
@@ -181,6 +183,10 @@ export async function createEventBridgeService(options: EventBridgeOptions): Pro
     service: 'events',
     run: async (action, input) => toReply(200, await call(action, input)),
     refuse: (error: AwsError) => toReply(error.status, { __type: error.code, message: error.message }),
+    policyOf: (arn) => {
+      const name = arn.slice(arn.lastIndexOf('/') + 1);
+      return arn === busArn(region, name) ? readPolicyOf(arn, state.buses.get(name)?.policy) : undefined;
+    },
     call,
     publishOwn: async ({ source, detailType, detail, resources, timeMs }) => {
       const Detail = JSON.stringify(detail);

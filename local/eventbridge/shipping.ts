@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { FaultSwitch } from '../faults.ts';
+import type { Statement } from '../policy.ts';
 import type { Envelope } from './envelope.ts';
 import type { CompiledTarget, Rule } from './state.ts';
 
@@ -8,6 +9,8 @@ import type { CompiledTarget, Rule } from './state.ts';
 export interface QueueSender {
   call(action: string, input: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>>;
   queueUrl(name: string): string;
+  /** A queue's policy; undefined if it has none. */
+  readonly policyOf: (queueArn: string) => readonly Statement[] | undefined;
 }
 
 /** What delivery needs. */

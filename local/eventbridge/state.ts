@@ -50,6 +50,8 @@ export interface Bus {
   readonly name: string;
   readonly description?: string;
   readonly createdAtMs: number;
+  /** Text of its resource policy. */
+  readonly policy?: string;
   readonly rules: Map<string, Rule>;
 }
 
@@ -65,6 +67,8 @@ export interface EventBridgeState {
   /** @throws {AwsError} ResourceNotFoundException */
   rule(bus: string, name: string): Rule;
   putBus(bus: Omit<Bus, 'rules'>): Promise<void>;
+  /** @throws {AwsError} ResourceNotFoundException */
+  setBusPolicy(name: string, policy: string | undefined): Promise<void>;
   deleteBus(name: string): Promise<void>;
   /** @throws {AwsError} InvalidEventPatternException */
   putRule(bus: string, rule: StoredRule): Promise<void>;
@@ -132,6 +136,11 @@ export async function openEventBridgeState(dir: string, nowMs: number): Promise<
     },
     putBus: async (given) => {
       buses.set(given.name, { ...given, rules: new Map() });
+      await save();
+    },
+    setBusPolicy: async (name, policy) => {
+      const { policy: _before, ...rest } = bus(name);
+      buses.set(name, policy === undefined ? rest : { ...rest, policy });
       await save();
     },
     deleteBus: async (name) => {

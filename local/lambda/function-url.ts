@@ -10,13 +10,17 @@ import { AwsError } from '../aws-error.ts';
 import type { Caller } from '../caller.ts';
 import { listen } from '../loopback-server.ts';
 import { isRecord, readBody } from '../wire.ts';
+import { mayInvoke } from './function-url-access.ts';
 import { toFunctionUrlEvent, toIdentity } from './function-url-event.ts';
-import { lambdaFunction, type FunctionOptions } from './invoke.ts';
+import { functionArn, lambdaFunction, type FunctionOptions } from './invoke.ts';
 import type { FunctionUrlEvent, FunctionUrlIdentity, LambdaHandler, LambdaHook } from './types.ts';
 
 /** How a function URL is served. */
 export interface FunctionUrlOptions extends FunctionOptions {
-  /** `AWS_IAM` asks for a SigV4 signature for the service `lambda`; `NONE` lets everybody in. */
+  /**
+   * `AWS_IAM` asks for a SigV4 signature for the service `lambda`, by somebody whose policies allow the call; `NONE`
+   * lets everybody in.
+   */
   readonly auth: 'AWS_IAM' | 'NONE';
   /** 0 lets the system choose. @default 0 */
   readonly port?: number;
@@ -54,11 +58,13 @@ export async function serveFunctionUrl(
   const { host, clock, logger } = context;
   if (auth !== 'AWS_IAM' && auth !== 'NONE')
     throw new TypeError(`auth: got ${show(auth)}, expected 'AWS_IAM' or 'NONE'`);
-  const fn = lambdaFunction(handler, { functionName: 'function-url', ...options }, context);
+  const named = { functionName: 'function-url', ...options };
+  const fn = lambdaFunction(handler, named, context);
+  const arn = functionArn(context.region, named.functionName);
 
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const body = await readBody(req, MAX_BODY_BYTES);
-    const identity = auth === 'NONE' ? undefined : identityOf(req, body, context);
+    const identity = auth === 'NONE' ? undefined : identityOf(req, body, arn, context);
     if (auth === 'AWS_IAM' && identity === undefined) {
       send(res, 403, { Message: 'Forbidden' });
       return;
@@ -88,6 +94,7 @@ export async function serveFunctionUrl(
 function identityOf(
   req: IncomingMessage,
   body: Buffer,
+  arn: string,
   { region, clock, identities, callerOf }: FunctionUrlContext,
 ): FunctionUrlIdentity | undefined {
   const [path = '/', query = ''] = (req.url ?? '/').split(/\?(.*)/s, 2);
@@ -99,8 +106,11 @@ function identityOf(
     { service: 'lambda', region, nowMs: clock.nowMs(), secretFor: find },
   );
   if (!verdict.ok) return undefined;
-  const { principal } = callerOf(verdict.accessKeyId);
-  return principal.type === 'AWS' ? toIdentity(verdict.accessKeyId, principal.arn) : undefined;
+  const caller = callerOf(verdict.accessKeyId);
+  const { principal } = caller;
+  return principal.type === 'AWS' && mayInvoke(caller, arn)
+    ? toIdentity(verdict.accessKeyId, principal.arn)
+    : undefined;
 }
 
 /** Without a `statusCode` the whole answer is the body. @see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-response-payload */

@@ -19,6 +19,11 @@ export interface LambdaFunction<E, R> {
   invoke(event: E): Promise<R>;
 }
 
+/** The ARN of a function of the local account. */
+export function functionArn(region: string, functionName: string): string {
+  return `arn:aws:lambda:${region}:${LOCAL_ACCOUNT_ID}:function:${functionName}`;
+}
+
 /**
  * Makes a function of a handler.
  * @throws {TypeError|RangeError} naming the option that is malformed.
@@ -38,7 +43,7 @@ export function lambdaFunction<E, R>(
   const contextUntil = (deadlineMs: number, awsRequestId: string): LambdaContext => ({
     functionName,
     functionVersion: '$LATEST',
-    invokedFunctionArn: `arn:aws:lambda:${region}:${LOCAL_ACCOUNT_ID}:function:${functionName}`,
+    invokedFunctionArn: functionArn(region, functionName),
     memoryLimitInMB: '128',
     awsRequestId,
     logGroupName: `/aws/lambda/${functionName}`,

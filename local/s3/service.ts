@@ -10,6 +10,7 @@ import type { Caller } from '../caller.ts';
 import { requireAccess } from './access.ts';
 import { accessesOf } from './action-of.ts';
 import { authenticate } from './authenticate.ts';
+import { checkBucketPolicy } from './bucket-policy.ts';
 import { answerPreflight, applyCors } from './cors.ts';
 import { S3Error } from './errors.ts';
 import { Exchange } from './exchange.ts';
@@ -31,10 +32,14 @@ export interface S3Service {
   /** Answers one request. Never rejects. */
   handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
   /**
-   * Makes a bucket; does nothing if it is there.
+   * Makes a bucket, unless it is there, and gives it its policy.
    * @throws {RangeError} if the name breaks S3's rules
+   * @throws {TypeError} if S3 would not take the policy
    */
-  createBucket(name: string, options?: { readonly versioning?: boolean }): Promise<void>;
+  createBucket(
+    name: string,
+    options?: { readonly versioning?: boolean; readonly policy?: object },
+  ): Promise<void>;
   /** Carries out the buckets' lifecycle rules that are due by the clock. Nothing else ever does. */
   runLifecycle(): Promise<LifecycleReport>;
   /** Refuses further requests and waits for those under way. Close their connections first. */
@@ -71,11 +76,12 @@ export async function createS3Service(options: S3ServiceOptions): Promise<S3Serv
         underWay.delete(work);
       }
     },
-    createBucket: async (name, { versioning = false } = {}) => {
+    createBucket: async (name, { versioning = false, policy } = {}) => {
       if (!isBucketName(name)) {
         throw new RangeError(`name: got ${JSON.stringify(name)}, expected 3 to 63 of a-z, 0-9, "." and "-"`);
       }
       if (!store.hasBucket(name)) await store.createBucket(name, versioning);
+      if (policy !== undefined) await store.bucket(name).configure({ policy: policyText(name, policy) });
     },
     runLifecycle: async () => await runLifecycleRules(store, options.clock.nowMs()),
     close: async () => {
@@ -83,6 +89,18 @@ export async function createS3Service(options: S3ServiceOptions): Promise<S3Serv
       await Promise.allSettled(underWay);
     },
   };
+}
+
+/** @throws {TypeError} in S3's words */
+function policyText(bucket: string, policy: object): string {
+  const text = JSON.stringify(policy);
+  try {
+    checkBucketPolicy(text, bucket);
+  } catch (error) {
+    if (!(error instanceof S3Error)) throw error;
+    throw new TypeError(`buckets.policy of ${bucket}: ${error.message}`, { cause: error });
+  }
+  return text;
 }
 
 /** What every request needs. */

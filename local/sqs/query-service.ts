@@ -36,6 +36,7 @@ export function createQueryService(sqs: JsonService): JsonService {
       const text = typeof message === 'string' ? message : 'No reason given.';
       return toReply(reply.status, writeQueryError(code, text, reply.status, randomUUID()));
     },
+    policyOf: sqs.policyOf,
     refuse,
   };
 }
