@@ -39,6 +39,11 @@ export default defineConfig({
         : []),
       // By hand, and in CI with fewer events: `npm run test:soak`.
       project('soak', ['test/soak/**/*.test.ts'], 1_200_000, { fileParallelism: false }),
+      // Chromium against `waybill up`; the page under test is the built one.
+      project('browser', ['test/browser/**/*.test.ts'], 240_000, {
+        globalSetup: ['test/helpers/build-page-once.ts'],
+        fileParallelism: false,
+      }),
       // One file at a time: they measure memory and kill processes on a machine of two cores.
       project('e2e', ['test/e2e/**/*.test.ts'], 600_000, {
         globalSetup: ['test/helpers/build-once.ts'],

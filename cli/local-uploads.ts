@@ -36,6 +36,8 @@ export const UPLOAD_NAMES = {
 const TOKENS = { issuer: 'waybill-local', audience: 'waybill-uploads' } as const;
 /** Life of the token that `.waybill.env` gets; anew with every start. */
 const TOKEN_LIFE = '30 days';
+/** Life of the page's; it asks for another by itself. */
+const PAGE_TOKEN_LIFE = '1 hour';
 
 /** What `waybill up` takes, where no policy file says otherwise. */
 export const LOCAL_UPLOAD_POLICY: UploadPolicy = {
@@ -61,7 +63,8 @@ export interface LocalUploadsOptions {
   readonly policy?: UploadPolicy | undefined;
   /** Origins of pages that may upload, beside the service's own. */
   readonly origins?: readonly string[] | undefined;
-  readonly before?: UploadServerOptions['before'] | undefined;
+  /** Serves a page beside the service; `token` mints what its user says who they are with. @default - no page */
+  readonly page?: ((token: () => Promise<string>) => Promise<UploadServerOptions['before']>) | undefined;
   readonly clock?: Clock | undefined;
   readonly logger: Logger;
 }
@@ -116,11 +119,12 @@ export async function startLocalUploads(options: LocalUploadsOptions): Promise<L
     local.onQueue(UPLOAD_NAMES.queue, intakeLambda(intake, { logger }), { reportBatchItemFailures: true }),
     local.schedule('rate(1 hour)', async () => await sweepUploads(service, clock)),
   ];
-  const { publicKey, token } = await keptToken(join(options.dir, 'upload-token-key.json'));
+  const { publicKey, mint } = await keptTokens(join(options.dir, 'upload-token-key.json'));
+  const before = await options.page?.(async () => await mint(PAGE_TOKEN_LIFE));
   const files = createUploadedFiles(service, clock);
   const server = await startUploadServer({
     port: options.port,
-    ...(options.before === undefined ? {} : { before: options.before }),
+    ...(before === undefined ? {} : { before }),
     http: (publicUrl) =>
       createUploadHttp({
         service,
@@ -150,7 +154,7 @@ export async function startLocalUploads(options: LocalUploadsOptions): Promise<L
   );
   return {
     server,
-    token,
+    token: await mint(TOKEN_LIFE),
     async [Symbol.asyncDispose]() {
       await server.close();
       for (const hook of hooks) await hook.stop();
@@ -160,18 +164,24 @@ export async function startLocalUploads(options: LocalUploadsOptions): Promise<L
   };
 }
 
-/** The key that this machine's tokens are signed with, kept, and a fresh token. */
-async function keptToken(path: string): Promise<{ publicKey: JWK; token: string }> {
+/** The key that this machine's tokens are signed with, kept, and what signs them. */
+async function keptTokens(
+  path: string,
+): Promise<{ readonly publicKey: JWK; readonly mint: (life: string) => Promise<string> }> {
   const kept = await readIfThere(path);
   const jwk = kept === undefined ? await freshKey(path) : (JSON.parse(kept) as JWK);
   const { d: _private, ...publicKey } = jwk;
-  const token = await new SignJWT({ sub: 'you' })
-    .setProtectedHeader({ alg: 'ES256' })
-    .setIssuer(TOKENS.issuer)
-    .setAudience(TOKENS.audience)
-    .setExpirationTime(TOKEN_LIFE)
-    .sign(await importJWK(jwk, 'ES256'));
-  return { publicKey: { ...publicKey, alg: 'ES256' }, token };
+  const key = await importJWK(jwk, 'ES256');
+  return {
+    publicKey: { ...publicKey, alg: 'ES256' },
+    mint: async (life) =>
+      await new SignJWT({ sub: 'you' })
+        .setProtectedHeader({ alg: 'ES256' })
+        .setIssuer(TOKENS.issuer)
+        .setAudience(TOKENS.audience)
+        .setExpirationTime(life)
+        .sign(key),
+  };
 }
 
 async function freshKey(path: string): Promise<JWK> {

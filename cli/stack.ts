@@ -35,6 +35,7 @@ import {
 } from '../shared/topology.ts';
 import { readIfThere, writePrivateFile } from './kept-file.ts';
 import { startLocalUploads, UPLOAD_NAMES, type LocalUploads } from './local-uploads.ts';
+import { createPage } from './page/page.ts';
 import { shellQuote } from './values.ts';
 
 const PRODUCER = 'local-producer';
@@ -75,6 +76,8 @@ export interface ExchangeOptions {
   readonly urlTtlSeconds?: number;
   /** What to have beside the exchange's own bucket, bus and queues. @default - nothing */
   readonly seed?: Seed;
+  /** Serve the page at the upload service's address. @default false */
+  readonly page?: boolean;
   readonly clock?: Clock;
   readonly faults?: readonly FaultRule[];
   readonly logger: Logger;
@@ -152,6 +155,10 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
       port: options.uploadPort ?? 0,
       policy: options.uploadPolicy,
       origins: options.origins,
+      page:
+        options.page === true
+          ? async (token) => await createPage({ storeOrigin: local.endpoint, token })
+          : undefined,
       logger: options.logger,
       ...clock,
     });

@@ -1,6 +1,9 @@
 import { MAX_OBJECT_BYTES, MAX_PARTS } from './limits.ts';
 import { numberInRange } from './options.ts';
 
+/** Smallest part of what a browser uploads, in bytes (8 MiB): page and upload service must cut alike. */
+export const MIN_BROWSER_PART_BYTES = 8 * 1024 ** 2;
+
 /** A span of bytes; `end` is exclusive. */
 export interface Span {
   readonly start: number;

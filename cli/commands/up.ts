@@ -19,6 +19,7 @@ interface UpOptions {
   readonly dir: string;
   readonly writeEnv: string;
   readonly urlTtl: number;
+  readonly page: boolean;
   readonly seed?: string;
 }
 
@@ -50,6 +51,7 @@ export function upCommand(summary: string): Command {
     )
     .option('--write-env <file>', 'where the variables to source are written (mode 0600)', '.waybill.env')
     .option('--url-ttl <duration>', 'life of the URLs that the URL service gives', durationSeconds, 900)
+    .option('--no-page', 'do not serve the page to upload by and to watch the exchange')
     .action((options: UpOptions) =>
       runWith(options, async ({ out, logger, signal }) => {
         const seed = options.seed === undefined ? {} : await readJson('--seed', options.seed, parseSeed);
@@ -66,6 +68,7 @@ export function upCommand(summary: string): Command {
           origins: options.origin,
           urlTtlSeconds: options.urlTtl,
           seed,
+          page: options.page,
           logger,
         });
         await using exchange = await checkedAsync(starting);
@@ -74,7 +77,9 @@ export function upCommand(summary: string): Command {
         const { local, urlService, uploads } = exchange;
         out.say(`S3, SQS, EventBridge  ${local.endpoint}`);
         out.say(`URL service           ${urlService.url}`);
-        out.say(`upload service        ${uploads.server.url}`);
+        out.say(
+          `upload service        ${uploads.server.url}${options.page ? '  (open it in a browser)' : ''}`,
+        );
         out.say(
           `bucket ${LOCAL_NAMES.bucket}, bus ${LOCAL_NAMES.bus}, queue ${LOCAL_NAMES.queue}, DLQ ${LOCAL_NAMES.deadLetterQueue}`,
         );

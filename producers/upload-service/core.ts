@@ -3,7 +3,7 @@ import { systemClock, type Clock, type Random } from '../../shared/clock.ts';
 import { redactingLogger, silentLogger, type Logger } from '../../shared/logger.ts';
 import { MAX_PART_BYTES } from '../../shared/limits.ts';
 import { numberInRange } from '../../shared/options.ts';
-import { planParts, uploadPartSizeBytes } from '../../shared/part-plan.ts';
+import { MIN_BROWSER_PART_BYTES, planParts, uploadPartSizeBytes } from '../../shared/part-plan.ts';
 import { checkTtl } from '../../shared/presign-signer.ts';
 import type { Records } from '../../shared/records/index.ts';
 import { s3ClientFor, type S3ClientOptions } from '../../shared/s3-client.ts';
@@ -32,8 +32,6 @@ import { parseUploadId, payloadKeyOf, uploadIdOf } from './upload-id.ts';
 
 /** Above this many bytes an upload is multipart unless the client wishes otherwise (16 MiB). */
 export const MULTIPART_ABOVE_BYTES = 16 * 1024 ** 2;
-/** Part size of browser uploads, grown so that 10,000 parts suffice (8 MiB). */
-export const PART_SIZE_BYTES = 8 * 1024 ** 2;
 
 /** How an upload service works. */
 export interface UploadServiceOptions {
@@ -139,7 +137,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   const sign = async (record: UploadRecord): Promise<Partial<OpenedUpload>> => {
     const { key, mediaType, size, digest, method } = record;
     if (method === 'multipart') {
-      const partSizeBytes = record.multipart?.partSizeBytes ?? PART_SIZE_BYTES;
+      const partSizeBytes = record.multipart?.partSizeBytes ?? MIN_BROWSER_PART_BYTES;
       return { multipart: { partSizeBytes, partCount: planParts(size, partSizeBytes).count } };
     }
     if (method === 'post') {
@@ -193,7 +191,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         ? {
             multipart: {
               s3UploadId: await multipart.create(key, { mediaType, partChecksums }),
-              partSizeBytes: uploadPartSizeBytes(size, PART_SIZE_BYTES),
+              partSizeBytes: uploadPartSizeBytes(size, MIN_BROWSER_PART_BYTES),
               partChecksums,
             },
           }

@@ -37,6 +37,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   local: ['shared', 'local'],
   cli: ['shared', 'producers', 'consumers', 'local', 'cli'],
   infra: ['shared', 'infra'],
+  web: ['shared', 'web'],
   examples: [],
 };
 

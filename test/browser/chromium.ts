@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { chromium, type Browser, type LaunchOptions } from 'playwright-core';
+
+const EXECUTABLE = '/usr/bin/chromium';
+
+/** True where these tests can run. In CI they must: there the launch fails instead. */
+export const hasChromium = existsSync(EXECUTABLE) || process.env['CI'] !== undefined;
+if (!hasChromium) process.stderr.write(`no ${EXECUTABLE} here: the browser tests are left out\n`);
+
+/** Debian's Chromium, without anything that would leave this machine. */
+export async function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
+  return await chromium.launch({
+    executablePath: EXECUTABLE,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+    ...options,
+  });
+}

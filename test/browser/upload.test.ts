@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256Of, writeRandomFile } from '../helpers/files.ts';
+import { hasChromium, launchChromium } from './chromium.ts';
+import { startCuttingProxy } from './cutting-proxy.ts';
+import { startTestExchange } from './exchange.ts';
+
+const MB = 1_000_000;
+const UPLOAD = '.uppy-StatusBar-actionBtn--upload';
+
+/** Files as a person would choose them. */
+async function choose(page: Page, files: Parameters<Page['setInputFiles']>[1]): Promise<void> {
+  await page.locator('.uppy-Dashboard-input').first().setInputFiles(files);
+}
+
+/** Blobs that the page keeps for a reload. As text: no type of the browser is known here. */
+const KEPT_BLOBS = `new Promise((resolve, reject) => {
+  const opening = indexedDB.open('uppy-blobs');
+  opening.onerror = () => reject(new Error('no database'));
+  opening.onsuccess = () => {
+    const counting = opening.result.transaction('files').objectStore('files').count();
+    counting.onsuccess = () => { opening.result.close(); resolve(counting.result); };
+  };
+})`;
+
+describe.skipIf(!hasChromium)('the upload view in Chromium', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterAll(async () => await browser?.close());
+
+  it('200 MB in parts, the network cut twice and the page reloaded once: every byte arrives, published once', async () => {
+    await using test = await startTestExchange();
+    await using proxy = await startCuttingProxy();
+    const context = await browser.newContext({ proxy: { server: proxy.url, bypass: '<-loopback>' } });
+    const page = await context.newPage();
+    const file = join(test.dir, 'film.bin');
+    await writeRandomFile(file, 200 * MB);
+    const [cut1, hold, cut2] = [proxy.cutAt(40 * MB), proxy.holdAt(100 * MB), proxy.cutAt(190 * MB)];
+
+    await page.goto(test.url);
+    await choose(page, file);
+    await page.locator(UPLOAD).click();
+    await cut1;
+    await hold;
+    await expect.poll(async () => await page.evaluate(KEPT_BLOBS), { timeout: 60_000 }).toBe(1);
+    await page.reload();
+    proxy.go();
+    const sentBefore = proxy.sentBytes();
+    await page.getByText('Session restored').waitFor();
+    await page.locator(UPLOAD).click();
+    await cut2;
+    await page.locator('.chip[data-state=published]').waitFor({ timeout: 120_000 });
+
+    // What S3 had was not sent again: the rest of the file, and at most what the second cut broke.
+    expect(proxy.sentBytes() - sentBefore).toBeLessThan(190 * MB);
+    expect(test.published()).toEqual(['document.uploaded']);
+    const [saved] = await test.receive();
+    expect(await sha256Of(saved?.path ?? '')).toBe(await sha256Of(file));
+    expect(test.published()).toHaveLength(1);
+    await context.close();
+  });
+
+  it.each(['put', 'post', 'multipart'])('by %s: arrives as it was', async (method) => {
+    await using test = await startTestExchange();
+    const page = await browser.newPage();
+    const file = join(test.dir, 'part.bin');
+    await writeRandomFile(file, 3 * MB);
+    await page.goto(`${test.url}/?method=${method}`);
+    await choose(page, file);
+    await page.locator(UPLOAD).click();
+    await page.locator('.chip[data-state=published]').waitFor();
+    expect(await page.locator('.card').textContent()).toContain(`· ${method} ·`);
+    const [saved] = await test.receive();
+    expect(await sha256Of(saved?.path ?? '')).toBe(await sha256Of(file));
+    await page.close();
+  });
+});
