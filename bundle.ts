@@ -13,7 +13,10 @@ const manifest = JSON.parse(await readFile('package.json', 'utf8')) as {
 };
 const commands = Object.values(manifest.bin);
 /** What `waybill/infra` bundles for Lambda. */
-const functions = ['./dist/producers/url-service/function-entry.js'];
+const functions = [
+  './dist/producers/sweeper/function-entry.js',
+  './dist/producers/url-service/function-entry.js',
+];
 const modules = Object.values(manifest.exports).flatMap((to) => (typeof to === 'string' ? [] : [to.default]));
 await build({
   entryPoints: [...modules, ...commands, ...functions].map((path) =>
