@@ -1,10 +1,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, chmod, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { download, type DownloadEvent } from '../../../../consumers/download/index.ts';
 import { DeadlineExceededError, StorageError, TransferError } from '../../../../shared/errors.ts';
+import { thisProcess } from '../../../../shared/process-identity.ts';
 import type { ChildOrder } from './child.ts';
 import { TRANSPORTS, createWorld, exists, patternBytes, type World } from './world.ts';
 
@@ -149,31 +149,16 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     });
 
     it.each([
-      [
-        'of a live process is respected',
-        () => ({ host: hostname(), pid: process.ppid, started: null }),
-        false,
-      ],
-      [
-        'of another machine is respected while fresh',
-        () => ({ host: 'elsewhere', pid: 1, started: '1' }),
-        false,
-      ],
-      ['of a dead process is taken over', () => ({ host: hostname(), pid: 2 ** 22 + 1, started: '1' }), true],
-      [
-        'of a reused process id is taken over',
-        () => ({ host: hostname(), pid: process.ppid, started: '1' }),
-        true,
-      ],
-      [
-        'of an earlier process with this id is taken over',
-        () => ({ host: hostname(), pid: process.pid }),
-        true,
-      ],
+      ['of a live process is respected', { pid: process.ppid, started: null }, false],
+      ['of another machine is respected while fresh', { host: 'elsewhere', pid: 1, started: '1' }, false],
+      ['of another container is respected while fresh', { namespace: 'pid:[1]', pid: 2 ** 22 + 1 }, false],
+      ['of a dead process is taken over', { pid: 2 ** 22 + 1, started: '1' }, true],
+      ['of a reused process id is taken over', { pid: process.ppid, started: '1' }, true],
+      ['of an earlier process with this id is taken over', { pid: process.pid, started: undefined }, true],
     ] as const)('%s', async (name, content, taken) => {
       const attachment = await world.put('lock-file', bytes);
       const path = world.path(name.replaceAll(' ', '-'));
-      await writeFile(`${path}.waybill-part.lock`, JSON.stringify(content()));
+      await writeFile(`${path}.waybill-part.lock`, JSON.stringify({ ...(await thisProcess()), ...content }));
       const done = download(attachment, { path }, world.options(PARTS));
       if (taken) await expect(done).resolves.toMatchObject({ sizeBytes: bytes.length });
       else await expect(done).rejects.toThrow(/in use/);
