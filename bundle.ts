@@ -1,11 +1,14 @@
 import { build } from 'esbuild';
 import { chmod, readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 
 /*
  * Bundles what package.json names (`exports` and `bin`) into dist/, beside the declarations of `tsc`. Node takes about
  * half a millisecond for every module it loads, and there are several hundred small ones; so an entry is one file, and
  * what several share is a chunk that they share, so that a class is the same class in all of them. Whatever is imported
- * only when it is needed stays a file of its own. Dependencies stay where they are.
+ * only when it is needed stays a file of its own. Dependencies stay where they are, but for OpenTelemetry's facade:
+ * every entry loads it, it is fifty files, and it finds what an application registered by a symbol of the process,
+ * whichever copy of it asks (docs/decisions/0010).
  */
 const manifest = JSON.parse(await readFile('package.json', 'utf8')) as {
   readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
@@ -31,6 +34,8 @@ await build({
   platform: 'node',
   target: 'node20.19',
   packages: 'external',
+  // An alias is a path, and no package any more
+  alias: { '@opentelemetry/api': resolve('node_modules/@opentelemetry/api/build/esm/index.js') },
   sourcemap: true,
   logLevel: 'warning',
 });
