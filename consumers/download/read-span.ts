@@ -19,6 +19,8 @@ export interface ReadSpanOptions {
   readonly counts?: boolean;
   /** What has interrupted an earlier request for these bytes; dealt with before the first. */
   readonly after?: Interruption | undefined;
+  /** See `TransportRequest.into`: memory for what is left of the span. */
+  readonly into?: TransportRequest['into'];
 }
 
 /** Progress of one span. */
@@ -52,7 +54,7 @@ export async function* readSpan(
     transfer.signal.throwIfAborted();
     const url = await transfer.urls.current();
     lane.interruption = undefined;
-    const response = await ask(transfer, url, lane);
+    const response = await ask(transfer, url, lane, options.into);
     if (response !== undefined) {
       if (resuming !== undefined && lane.at > 0) transfer.meter.resumed(lane.at, resuming);
       resuming = undefined;
@@ -75,10 +77,15 @@ function bodyBroke({ kind }: Interruption): boolean {
 }
 
 /** Asks for what is left of the span. Returns the reply if it is good, and notes the interruption otherwise. */
-async function ask(transfer: Transfer, url: HeldUrl, lane: Lane): Promise<TransportResponse | undefined> {
+async function ask(
+  transfer: Transfer,
+  url: HeldUrl,
+  lane: Lane,
+  into: TransportRequest['into'],
+): Promise<TransportResponse | undefined> {
   const whole = lane.plain && lane.at === lane.span.start;
   const range = whole ? undefined : { start: lane.at, end: lane.span.end };
-  const answer = await request(transfer, url, range, transfer.identity.sizeBytes);
+  const answer = await request(transfer, url, range, transfer.identity.sizeBytes, into);
   if ('interruption' in answer) {
     lane.interruption = answer.interruption;
     return undefined;

@@ -4,6 +4,9 @@ import type { BlockPool } from './block-pool.ts';
 /** Blocks of one body: one that is read, one that waits, one that fills. */
 const MAX_BLOCKS = 3;
 
+/** Bytes in memory of the reader's own that are handed out as one view: few enough to be in the cache still. */
+const VIEW_BYTES = 256 * 1024;
+
 /** What a queue does to the exchange that fills it. */
 export interface BodySource {
   /** Bytes are wanted that may have been held back. */
@@ -83,6 +86,7 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
     if (piece === undefined) return;
     piece.filled += bytes;
     if (piece.filled === piece.block.length) this.#handOver();
+    else if (!piece.pooled && piece.filled - piece.from >= VIEW_BYTES) this.flush();
   }
 
   /** Takes a copy of bytes that were read elsewhere; beyond all limits if need be, for they are here. */

@@ -34,7 +34,9 @@ export class Exchange {
   #registered: Buffer | undefined;
   #paused = false;
   #over = false;
-  /** When a byte was heard last; until there is a connection, silence is not counted. */
+  /** A byte was heard since the last tick. Reads are too many to look at the clock for each. */
+  #heard = false;
+  /** The last tick that had heard one; until there is a connection, silence is not counted. */
   #heardMs = Infinity;
   readonly #ticker: NodeJS.Timeout;
   readonly #onAbort = (): void => this.#fail(this.#request.signal?.reason, true);
@@ -68,7 +70,7 @@ export class Exchange {
   /** Bytes have come into `buffer`. False: read no more for now. */
   received(buffer: Buffer, count: number): boolean {
     if (this.#over) return true;
-    this.#heardMs = performance.now();
+    this.#heard = true;
     if (buffer === this.#registered) {
       this.#left -= count;
       this.#body.filled(count);
@@ -182,8 +184,10 @@ export class Exchange {
     this.#ticker.refresh();
     if (this.#body.wanted) this.#body.flush();
     const { stallTimeoutMs } = this.#request;
-    if (this.#paused) this.#heardMs = performance.now();
-    if (performance.now() - this.#heardMs >= stallTimeoutMs) {
+    const nowMs = performance.now();
+    if (this.#heard || this.#paused) this.#heardMs = nowMs;
+    this.#heard = false;
+    if (nowMs - this.#heardMs >= stallTimeoutMs) {
       this.#fail(new TransportError('stall', `no byte for ${stallTimeoutMs} ms`), false);
     }
   }

@@ -149,7 +149,11 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
           setImmediate(callback);
         },
       });
-      const result = await downloadUrl(url(), { writable }, options());
+      const pool = createBlockPool();
+      const own = createTransport({ kind: transport, pool });
+      const result = await downloadUrl(url(), { writable }, options({ transport: own }));
+      await own.close();
+      expect(pool.heldBytes, 'all is read straight into its place').toBe(0);
       expect(bytes.equals(Buffer.concat(got))).toBe(true);
       expect(result).toMatchObject({ repeatedBytes: 0, verified: { sha256: true } });
       expect(starts.sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4].map((part) => part * AHEAD_PART_BYTES));

@@ -110,6 +110,20 @@ describe('an exchange', () => {
     await expect(reader.next()).rejects.toThrow('gone');
   });
 
+  it('hands out long bodies in that memory as they come, without waiting for their end', async () => {
+    const long = patternBytes(700_000);
+    const bench = begin(undefined, undefined, () => Buffer.alloc(long.length));
+    const wire = ok(long);
+    for (let at = 0; at < 400_000; at += 50_000) feed(bench, wire.subarray(at, at + 50_000));
+    const { body } = await bench.exchange.response;
+    const first = await body[Symbol.asyncIterator]().next();
+    expect(first.value?.length).toBeGreaterThanOrEqual(256 * 1024);
+    expect(first.value?.length).toBeLessThan(320_000);
+    feed(bench, wire.subarray(400_000));
+    const rest = await readAll(bench);
+    expect(long.equals(Buffer.concat([first.value as Uint8Array, rest]))).toBe(true);
+  });
+
   it('reads into blocks when that memory is of another length, and errors always', async () => {
     const bench = begin(undefined, undefined, () => Buffer.alloc(payload.length + 1));
     feed(bench, ok(payload));
