@@ -1,8 +1,13 @@
+import { fork } from 'node:child_process';
+import dns from 'node:dns';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import { createServer as createPlainServer, type AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createServer as createPlainServer, isIP, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   createBlockPool,
   createFastTransport,
@@ -14,6 +19,7 @@ import {
 } from '../../../../../consumers/download/index.ts';
 import { patternBytes } from '../world.ts';
 import { certificate, key } from './certificate.ts';
+import type { TlsOrder } from './tls-child.ts';
 
 const bytes = patternBytes(3_000_000);
 
@@ -194,10 +200,47 @@ describe('the fast transport', () => {
   });
 });
 
-describe('the fast transport over TLS', () => {
-  const secure = async (): Promise<number> =>
-    await listen(createSecureServer({ cert: certificate, key, ALPNProtocols: ['http/1.1'] }, whole));
+const secure = async (host = '127.0.0.1'): Promise<number> =>
+  await listen(createSecureServer({ cert: certificate, key, ALPNProtocols: ['http/1.1'] }, whole), host);
 
+/** What the machine's resolver says of every name. */
+function resolveTo(...addresses: string[]): void {
+  const found = addresses.map((address) => ({ address, family: isIP(address) }));
+  vi.spyOn(dns, 'lookup').mockImplementation(((_name: string, _options: object, callback: Function) =>
+    process.nextTick(callback, null, found)) as unknown as typeof dns.lookup);
+}
+
+describe('a name with addresses of both families', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it.each(['http', 'https'])('is reached by the one that answers, over %s', async (scheme) => {
+    const port = scheme === 'http' ? (await serve(whole)).port : await secure();
+    resolveTo('::1', '127.0.0.1');
+    const by = transport({ ca: certificate });
+    for (let n = 0; n < 2; n += 1) {
+      expect(bytes.equals(await read(await ask(by, `${scheme}://localhost:${port}/`)))).toBe(true);
+    }
+    expect(dns.lookup).toHaveBeenCalledTimes(1);
+  });
+
+  it.each(['http', 'https'])('is reached by IPv6 when IPv4 refuses, over %s', async (scheme) => {
+    const hasIpv6 = await serve(whole, '::1').catch(() => undefined);
+    if (hasIpv6 === undefined) return;
+    const port = scheme === 'http' ? hasIpv6.port : await secure('::1');
+    resolveTo('127.0.0.1', '::1');
+    const by = transport({ ca: certificate });
+    expect(bytes.equals(await read(await ask(by, `${scheme}://localhost:${port}/`)))).toBe(true);
+  });
+
+  it('fails with all refusals when none answers', async () => {
+    const { port, server } = await serve(whole);
+    await new Promise((resolve) => server.close(resolve));
+    resolveTo('::1', '127.0.0.1');
+    await expect(ask(transport(), `http://localhost:${port}/`)).rejects.toMatchObject({ failure: 'connect' });
+  });
+});
+
+describe('the fast transport over TLS', () => {
   it('reads over a connection whose certificate is trusted and names the host', async () => {
     const port = await secure();
     const by = transport({ ca: certificate });
@@ -215,6 +258,31 @@ describe('the fast transport over TLS', () => {
     await expect(ask(transport({ ca: certificate }), `https://127.0.0.1:${port}/`)).rejects.toThrow(
       /altnames/,
     );
+  });
+
+  it('trusts what NODE_EXTRA_CA_CERTS adds, as undici does, and nothing else', async () => {
+    const url = `https://localhost:${await secure()}/`;
+    const dir = await mkdtemp(join(tmpdir(), 'waybill-ca-'));
+    const path = join(dir, 'ca.pem');
+    await writeFile(path, certificate);
+    const run = async (extra: string): Promise<string[]> => {
+      const child = fork(new URL('tls-child.ts', import.meta.url), {
+        execArgv: ['--import', 'tsx'],
+        env: { ...process.env, NODE_EXTRA_CA_CERTS: extra },
+      });
+      const exited = once(child, 'exit');
+      child.send({ url, kinds: ['fast', 'undici'] } satisfies TlsOrder);
+      const [said] = (await once(child, 'message')) as [string[]];
+      await exited;
+      return said;
+    };
+    const got = `200, ${bytes.length} bytes`;
+    const refused = expect.stringMatching(/self-signed certificate/);
+    expect(await Promise.all([run(path), run('')])).toEqual([
+      [got, got],
+      [refused, refused],
+    ]);
+    await rm(dir, { recursive: true });
   });
 
   it('is left to undici unless told otherwise, which trusts the same', async () => {
