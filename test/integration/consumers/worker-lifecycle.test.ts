@@ -1,9 +1,13 @@
 import { getEventListeners } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PurgeQueueCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { memoryIdempotencyStore } from '../../../consumers/index.ts';
 import { systemClock, type Clock } from '../../../shared/clock.ts';
-import { envelope, orderEvent, startHarness, type Harness } from './worker-harness.ts';
+import { envelope, orderEvent, SOURCE, startHarness, type Harness } from './worker-harness.ts';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -28,6 +32,13 @@ const aborted = async (signal: AbortSignal): Promise<string> => {
   return (signal.reason as Error).name;
 };
 
+/** An event whose attachment says that it is so large; nobody fetches it. */
+const sized = async (size: number): Promise<string> => {
+  const id = uuidv7();
+  const { claimCheck: _claimCheck, ...attachment } = await harness.attach(id, Buffer.from('x'));
+  return envelope(orderEvent(id, [{ ...attachment, size }]));
+};
+
 const send = async (): Promise<string> => {
   const id = uuidv7();
   await harness.send(envelope(orderEvent(id, [])));
@@ -35,25 +46,6 @@ const send = async (): Promise<string> => {
 };
 
 describe('the visibility heartbeat', () => {
-  it('keeps a message from being delivered twice while its handler takes three times the timeout', async () => {
-    let calls = 0;
-    let extensions = 0;
-    await using watched = harness.work({
-      visibilityTimeoutSeconds: 10,
-      concurrency: 2,
-      handler: async (_event, { signal }) => {
-        calls += 1;
-        await systemClock.sleep(30_500, signal);
-      },
-    });
-    await send();
-    await watched.until('succeeded');
-    extensions = watched.seen.filter(({ kind }) => kind === 'extended').length;
-    expect(calls).toBe(1);
-    expect(extensions).toBeGreaterThanOrEqual(5);
-    expect(await harness.left()).toEqual({ visible: 0, inFlight: 0 });
-  });
-
   it('aborts the message, and does not delete it, when its lease is lost', async () => {
     const reasons: string[] = [];
     const deletes = harness.stack.spy.records('delete').length;
@@ -74,6 +66,73 @@ describe('the visibility heartbeat', () => {
     expect(await watched.until('lease-lost', ({ eventId }) => eventId === next)).toBeDefined();
   });
 });
+
+describe('a message held for 11.5 hours', () => {
+  it('is aborted and made visible, and its next delivery resumes at the byte', async () => {
+    const id = uuidv7();
+    const bytes = Buffer.alloc(300_000, 'a very long transfer');
+    const event = orderEvent(id, [await harness.attach(id, bytes)]);
+    const match = { service: 's3', operation: 'GetObject' } as const;
+    const remove = harness.stack.faults.add({
+      match,
+      skip: 2,
+      times: Infinity,
+      faults: { kind: 'stall', afterBytes: 70_000 },
+    });
+    const stalled = gate();
+    const directory = await mkdtemp(join(tmpdir(), 'waybill-hold-'));
+    const reasons: unknown[] = [];
+    const results: unknown[] = [];
+    await using watched = harness.work({
+      visibilityTimeoutSeconds: 3600,
+      handlerTimeoutSeconds: 41_400,
+      clock: throughTheNight(stalled.opened),
+      download: { partSizeBytes: 100_000, connections: 1, singleGetBelowBytes: 0 },
+      handler: async (_event, { saveAll, signal, receiveCount }) => {
+        if (receiveCount > 1) remove();
+        const saving = saveAll(directory);
+        saving.catch(() => reasons.push(signal.reason));
+        results.push(...(await saving).map(({ result }) => result));
+      },
+    });
+    await harness.send(envelope(event));
+    await watched.until(
+      'download',
+      ({ event: told }) => told.kind === 'progress' && told.receivedBytes > 200_000,
+    );
+    stalled.open();
+    expect(await watched.until('retried')).toMatchObject({
+      code: 'handler-timeout',
+      reason: 'the message was held for 41400 s, which is as long as SQS allows',
+    });
+    expect(await watched.until('succeeded')).toMatchObject({ receiveCount: 2 });
+    expect(reasons).toMatchObject([{ code: 'handler-timeout' }]);
+    expect(results).toMatchObject([{ journalBytes: 200_000, fetchedBytes: 100_000 }]);
+    expect(watched.seen.filter(({ kind }) => kind === 'extended').length).toBeGreaterThanOrEqual(22);
+    await rm(directory, { recursive: true });
+  });
+});
+
+/**
+ * The machine's clock, but that it jumps over the half hours between two extensions, until 11.5 hours are over. Every
+ * other long sleep is the deadline of the extension itself, which is answered at once.
+ */
+function throughTheNight(begin: Promise<void>): Clock {
+  let [jumpedMs, longSleeps] = [0, 0];
+  return {
+    nowMs: () => Date.now(),
+    monotonicMs: () => performance.now() + jumpedMs,
+    sleep: async (ms, signal) => {
+      const isLong = ms > 900_000 && ms <= 1_800_000;
+      if (isLong) longSleeps += 1;
+      if (!isLong || longSleeps % 2 === 0 || jumpedMs >= 41_400_000)
+        return await systemClock.sleep(ms, signal);
+      await begin;
+      signal?.throwIfAborted();
+      jumpedMs += ms;
+    },
+  };
+}
 
 /** The machine's clock, but that some sleeps end at once. */
 function quickSleeps(quick: (ms: number) => boolean): Clock {
@@ -175,6 +234,43 @@ describe('stop', () => {
     expect(handled).toBe(0);
     await using next = harness.work({});
     await next.until('succeeded', ({ eventId }) => eventId === id);
+  });
+
+  it('hands back at once what waits for its turn, and lets end what is in work', async () => {
+    const finish = gate();
+    const watched = harness.work({
+      concurrency: 6,
+      maxBytesInFlight: 1_000_000,
+      handler: async () => await finish.opened,
+    });
+    const ids: string[] = [];
+    // One large one is in work at a time, beside half of the budget for small ones: the third and fourth wait.
+    for (const size of [900_000, 450_000, 800_000, 450_000]) {
+      const messageId = await harness.send(await sized(size));
+      await watched.until('received', (event) => event.messageId === messageId);
+      ids.push(messageId);
+    }
+    const stopped = watched.worker.stop({ deadlineMs: 60_000 });
+    for (const id of ids.slice(2)) await watched.until('released', ({ messageId }) => messageId === id);
+    expect(await harness.left()).toEqual({ visible: 2, inFlight: 2 });
+    finish.open();
+    expect(await stopped).toMatchObject({ received: 4, succeeded: 2, released: 2, inFlight: 0 });
+    expect(await harness.left()).toEqual({ visible: 2, inFlight: 0 });
+    await using next = harness.work({});
+    for (const id of ids.slice(2)) await next.until('succeeded', ({ messageId }) => messageId === id);
+  });
+
+  it("hands back at once what waits for another worker's lease", async () => {
+    const store = memoryIdempotencyStore();
+    const id = uuidv7();
+    await store.acquire({ consumer: 'billing', source: SOURCE, id }, { leaseMs: 3_600_000 });
+    const watched = harness.work({ consumer: 'billing', idempotency: { store, leaseSeconds: 3600 } });
+    const messageId = await harness.send(envelope(orderEvent(id, [])));
+    await watched.until('received');
+    expect(await watched.worker.stop({ deadlineMs: 60_000 })).toMatchObject({ released: 1, inFlight: 0 });
+    expect(await harness.left()).toEqual({ visible: 1, inFlight: 0 });
+    await using next = harness.work({});
+    await next.until('succeeded', (event) => event.messageId === messageId);
   });
 
   it('follows the signal that it was given, and leaves no listener on it', async () => {
