@@ -18,8 +18,8 @@ import { check, effectsOnce, filesIdentical, nothingLeft, onlyPoisonDead, type C
 const MINUTE_MS = 60_000;
 const SPOOL_MIB = 512;
 const SKEWS_MS = [0, 600_000, -600_000];
-/** Longest wait for what must come to its end once nothing is disturbed any more. */
-const CALM_MS = 5 * MINUTE_MS;
+/** Longest wait for what must come to its end once nothing is disturbed any more; a busy machine needs it. */
+const CALM_MS = 10 * MINUTE_MS;
 
 export interface ChaosOptions {
   readonly seed: number;
