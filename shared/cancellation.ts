@@ -1,5 +1,14 @@
 import { setMaxListeners } from 'node:events';
 
+/** What a signal is to those who only watch it; every AbortSignal fits. */
+export interface WatchedSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  throwIfAborted(): void;
+  addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** A signal that follows several others, and the way to let go of them. */
 export interface LinkedSignal extends Disposable {
   readonly signal: AbortSignal;
@@ -21,7 +30,7 @@ const unlimited = new WeakSet<AbortSignal>();
  * using link = linkSignals([options.signal]);
  * await work(link.signal);
  */
-export function linkSignals(parents: Iterable<AbortSignal | undefined>): LinkedSignal {
+export function linkSignals(parents: Iterable<WatchedSignal | undefined>): LinkedSignal {
   const controller = new AbortController();
   const detachers: (() => void)[] = [];
   const detach = (): void => {
@@ -39,7 +48,7 @@ export function linkSignals(parents: Iterable<AbortSignal | undefined>): LinkedS
     }
     const onAbort = (): void => abort(parent.reason);
     // Many links at once are normal, and each takes its listener away: Node's warning at ten would mislead.
-    if (!unlimited.has(parent)) {
+    if (parent instanceof AbortSignal && !unlimited.has(parent)) {
       setMaxListeners(0, parent);
       unlimited.add(parent);
     }
@@ -53,12 +62,23 @@ export function linkSignals(parents: Iterable<AbortSignal | undefined>): LinkedS
  * Waits for `promise`, or for the signal, whichever comes first. The work behind `promise` is not stopped.
  * @throws the signal's reason if it aborts first.
  */
-export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function abortable<T>(promise: Promise<T>, signal: WatchedSignal): Promise<T> {
   signal.throwIfAborted();
   return await new Promise<T>((resolve, reject) => {
     // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- a signal's reason is passed on as it is
     const onAbort = (): void => reject(signal.reason);
+    const over = (): void => signal.removeEventListener('abort', onAbort);
     signal.addEventListener('abort', onAbort, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    promise.then(
+      (value) => {
+        over();
+        return resolve(value);
+      },
+      (error: unknown) => {
+        over();
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- what the promise rejects with is passed on
+        reject(error);
+      },
+    );
   });
 }

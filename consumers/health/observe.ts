@@ -1,4 +1,4 @@
-import type { Logger } from '../../shared/logger.ts';
+import { silentLogger, type Logger } from '../../shared/logger.ts';
 import { inSpan } from '../../shared/telemetry.ts';
 import type { ResolvedWorkerOptions } from '../worker/options.ts';
 import { workerTelemetry } from '../worker/process-span.ts';
@@ -27,7 +27,7 @@ export function observed(
     onEvent: (event) => {
       monitor.hear(event);
       count(event);
-      logHandled(event, logger);
+      if (logger !== silentLogger) logHandled(event, logger);
       onEvent?.(event);
     },
   };

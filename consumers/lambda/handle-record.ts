@@ -1,5 +1,5 @@
-import { linkSignals } from '../../shared/cancellation.ts';
 import { SizeLimitError } from '../../shared/errors.ts';
+import { LazySignal } from '../../shared/lazy-signal.ts';
 import { deadLetter } from '../dead-letter.ts';
 import type { Delivery } from '../worker/attempt.ts';
 import { CircuitOpenError } from '../worker/circuit.ts';
@@ -27,17 +27,17 @@ export async function handleRecord(
   const { options, budget, circuit, counters, emit, workSignal } = runtime;
   const { clock } = options;
   const beganMs = clock.monotonicMs();
-  using work = linkSignals([workSignal]);
+  const work = new LazySignal(workSignal);
   const place = budget.arrive();
   const delivery: Delivery = {
     message,
-    signal: work.signal,
+    signal: work,
     place,
     abort: (reason) => work.abort(reason),
     startTimeout: () => {}, // the invocation's own end is the timeout
     assertHeld: () => {
       delivery.held?.heartbeat.check();
-      work.signal.throwIfAborted();
+      work.throwIfAborted();
     },
     event: undefined,
     held: undefined,
@@ -45,7 +45,7 @@ export async function handleRecord(
   counters.received += 1;
   emit({ kind: 'received', ...idsOf(delivery) });
   const outcome = advised(await decide(delivery, runtime, graceMs));
-  work.abort(MESSAGE_DONE); // ends downloads that the handler left running
+  work.abort(MESSAGE_DONE); // ends downloads that the handler left running, and lets go of the parent
   if (outcome.kind === 'unavailable' && !(outcome.error instanceof CircuitOpenError)) {
     circuit.trip(describeError(outcome.error), 'work');
     budget.turnAway(outcome.error); // before the next one takes the place

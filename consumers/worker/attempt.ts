@@ -1,5 +1,6 @@
 import { EventParseError } from '../../shared/errors.ts';
 import { checkAgainst, parseEnvelope, type Envelope, type WaybillEvent } from '../../shared/events/index.ts';
+import type { LazySignal } from '../../shared/lazy-signal.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { show } from '../../shared/options.ts';
 import { idempotencyText } from '../../shared/idempotency.ts';
@@ -22,7 +23,7 @@ const MAX_RECORDED_DIGESTS = 300;
 /** One delivery in work. */
 export interface Delivery {
   readonly message: QueueMessage;
-  readonly signal: AbortSignal;
+  readonly signal: LazySignal;
   readonly place: Place;
   readonly abort: (reason: unknown) => void;
   /** The handler's timeout begins; once. */
@@ -109,7 +110,9 @@ async function handle(
   const { message, signal, assertHeld, held } = delivery;
   const { messageId, receiveCount } = message;
   const { source, type } = event;
-  const logger = withFields(runtime.logger, { messageId, eventId: event.id, source, type });
+  let fields: Logger | undefined;
+  const logger = (): Logger =>
+    (fields ??= withFields(runtime.logger, { messageId, eventId: event.id, source, type }));
   const verified: Record<string, string> = {};
   const downloads = downloadContext(delivery, runtime, logger, verified);
   const { attachments, manifest } = await resolveManifest(event, options, downloads);
@@ -125,11 +128,15 @@ async function handle(
   } as unknown as ReceivedEvent<EventSchemas>;
   assertHeld();
   await options.handler(handed, {
-    signal,
+    get signal() {
+      return signal.signal;
+    },
     messageId,
     receiveCount,
     envelope,
-    logger,
+    get logger() {
+      return logger();
+    },
     saveAll: async (directory) => {
       const files = await saveAll(directory, { event, manifest, attachments: received });
       assertHeld();
@@ -156,14 +163,16 @@ async function complete(
 
 function downloadContext(
   delivery: Delivery,
-  { options, download, emit }: WorkerRuntime,
-  logger: Logger,
+  { download, emit }: WorkerRuntime,
+  logger: () => Logger,
   verified: Record<string, string>,
 ): DownloadContext {
   const { message, signal, event, assertHeld } = delivery;
   const { messageId, receiveCount } = message;
   return {
-    options: { ...download, stores: options.stores, logger },
+    get options() {
+      return { ...download, logger: logger() };
+    },
     signal,
     assertHeld,
     onEvent: (attachment, downloadEvent) => {

@@ -1,4 +1,4 @@
-import { abortable } from '../../shared/cancellation.ts';
+import { abortable, type WatchedSignal } from '../../shared/cancellation.ts';
 import { after, type Clock } from '../../shared/clock.ts';
 import { PostponedError } from './postponed.ts';
 import { MAX_RECEIVE_MESSAGES } from './sqs-limits.ts';
@@ -44,7 +44,7 @@ export interface Place {
    * @throws {PostponedError} when it is large and as many large ones as may are waiting already, or has waited too long
    * @throws what `turnAway` says; the signal's reason
    */
-  enter(bytes: number, signal: AbortSignal): Promise<void>;
+  enter(bytes: number, signal: WatchedSignal): Promise<void>;
   /** Gives the place for work back and stays in hand. Does nothing without one. */
   leave(): void;
   /** Leaves, to wait for something outside. @returns false when as many wait outside as may; nothing has changed then */
@@ -137,7 +137,7 @@ export function createBudget(options: BudgetOptions): Budget {
   };
 
   /** Waiting, or a large one among those that stand aside. */
-  const queue = (entry: Entry, signal: AbortSignal): Promise<void> =>
+  const queue = (entry: Entry, signal: WatchedSignal): Promise<void> =>
     new Promise((resolve, reject) => {
       const line = entry.isLarge ? large : small;
       const onAbort = (): void => entry.settle?.(signal.reason);

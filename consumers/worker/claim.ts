@@ -46,7 +46,7 @@ export async function claim(
   const key = { consumer, source: event.source, id: idempotencyId(event) };
   for (let waitedMs = 0; ;) {
     const sinceMs = clock.monotonicMs();
-    const acquisition = await store.acquire(key, { leaseMs, signal });
+    const acquisition = await store.acquire(key, { leaseMs, signal: signal.signal });
     if (acquisition.state === 'done') return 'done';
     if (acquisition.state === 'acquired') {
       return hold(acquisition.lease, { leaseMs, sinceMs }, delivery, runtime);

@@ -1,5 +1,5 @@
-import { linkSignals } from '../../shared/cancellation.ts';
 import { after } from '../../shared/clock.ts';
+import { LazySignal } from '../../shared/lazy-signal.ts';
 import { HandlerTimeoutError } from '../outcomes.ts';
 import { startHeartbeat } from '../visibility.ts';
 import type { Delivery } from './attempt.ts';
@@ -22,21 +22,21 @@ export async function handleMessage(message: QueueMessage, runtime: WorkerRuntim
   const { options, calls, budget, logger, counters, emit } = runtime;
   const { clock, handlerTimeoutSeconds } = options;
   const beganMs = clock.monotonicMs();
-  using work = linkSignals([runtime.workSignal]);
+  const work = new LazySignal(runtime.workSignal);
   const place = budget.arrive();
   const timeOut = (): void =>
     work.abort(new HandlerTimeoutError(`the handler took longer than ${handlerTimeoutSeconds} s`));
   let cancelTimeout = (): void => {};
   const delivery: Delivery = {
     message,
-    signal: work.signal,
+    signal: work,
     place,
     abort: (reason) => work.abort(reason),
     startTimeout: () => void (cancelTimeout = after(clock, handlerTimeoutSeconds * 1000, timeOut)),
     assertHeld: () => {
       heartbeat.check();
       delivery.held?.heartbeat.check();
-      work.signal.throwIfAborted();
+      work.throwIfAborted();
     },
     event: undefined,
     held: undefined,
@@ -54,7 +54,7 @@ export async function handleMessage(message: QueueMessage, runtime: WorkerRuntim
   });
   const outcome = await decide(delivery, runtime, ABORT_GRACE_MS);
   cancelTimeout();
-  work.abort(MESSAGE_DONE); // ends downloads that the handler left running
+  work.abort(MESSAGE_DONE); // ends downloads that the handler left running, and lets go of the worker's signal
   place.leave();
   await giveBack(delivery, outcome, runtime);
   await settle({ delivery, heartbeat, outcome, durationMs: clock.monotonicMs() - beganMs }, runtime);

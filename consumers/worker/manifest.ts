@@ -1,3 +1,4 @@
+import { linkSignals } from '../../shared/cancellation.ts';
 import { SizeLimitError } from '../../shared/errors.ts';
 import {
   parseManifest,
@@ -47,12 +48,13 @@ export async function resolveManifest(
 ): Promise<ResolvedAttachments> {
   const { attachments: inline, manifest: object } = event.data;
   if (object === undefined) return { attachments: inline, manifest: undefined };
+  using link = linkSignals([context.signal]);
   const bytes = await downloadBytes(
     object,
     { maxBytes: MAX_MANIFEST_BYTES },
     {
       ...context.options,
-      ...(context.signal === undefined ? {} : { signal: context.signal }),
+      signal: link.signal,
       onEvent: (downloadEvent) => context.onEvent(object, downloadEvent),
     },
   );

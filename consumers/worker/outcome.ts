@@ -1,3 +1,4 @@
+import type { WatchedSignal } from '../../shared/cancellation.ts';
 import { isWaybillError, type WaybillError } from '../../shared/errors.ts';
 import { redactText } from '../../shared/redact.ts';
 import { HandlerTimeoutError, LeaseLostError, RetryLater, WorkerStoppedError } from '../outcomes.ts';
@@ -33,7 +34,11 @@ export type Outcome =
  * @param hasUrlSource with a source of fresh URLs, an expired one means that fresh ones were refused as well: the
  *   signer's session or somebody's clock is broken, for every message. Without one it is this event's age.
  */
-export function outcomeOf(error: unknown, signal: AbortSignal, hasUrlSource = false): Outcome {
+export function outcomeOf(
+  error: unknown,
+  signal: Pick<WatchedSignal, 'aborted' | 'reason'>,
+  hasUrlSource = false,
+): Outcome {
   const reason: unknown = signal.aborted ? signal.reason : undefined;
   if (reason instanceof LeaseLostError) return { kind: 'lost', error: reason };
   if (isWaybillError(error) && error.disposition === 'reject') return { kind: 'reject', error };

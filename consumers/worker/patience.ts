@@ -1,4 +1,4 @@
-import { abortable, linkSignals } from '../../shared/cancellation.ts';
+import { abortable, linkSignals, type WatchedSignal } from '../../shared/cancellation.ts';
 import { after, type Clock } from '../../shared/clock.ts';
 
 /**
@@ -7,7 +7,7 @@ import { after, type Clock } from '../../shared/clock.ts';
  */
 export async function withGrace<T>(
   work: Promise<T>,
-  signal: AbortSignal,
+  signal: WatchedSignal,
   grace: { readonly clock: Clock; readonly graceMs: number; readonly force: AbortSignal },
 ): Promise<T> {
   try {

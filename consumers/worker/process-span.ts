@@ -20,7 +20,7 @@ export async function inProcessSpan(
   event: WaybillEvent,
   work: () => Promise<Outcome>,
 ): Promise<Outcome> {
-  const common = processAttributes(worker);
+  const common = attributesOf(worker);
   const name = queueName(worker.queueUrl);
   const beganMs = worker.clock.monotonicMs();
   const count = (failure: Record<string, string>): void => {
@@ -76,7 +76,8 @@ export function workerTelemetry(
   worker: ObservedWorker,
   inFlight: () => number,
 ): (event: WorkerEvent) => void {
-  const common = processAttributes(worker);
+  const common = attributesOf(worker);
+  const receipt = { ...common, 'messaging.operation.name': 'receive' };
   let [lastInFlight, isOpen] = [0, false];
   const circuit = (open: boolean): void => {
     if (open !== isOpen) instruments().circuitsOpen.add(open ? 1 : -1, common);
@@ -86,8 +87,7 @@ export function workerTelemetry(
     const now = inFlight();
     if (now !== lastInFlight) instruments().inFlight.add(now - lastInFlight, common);
     lastInFlight = now;
-    if (event.kind === 'received')
-      instruments().consumed.add(1, { ...common, 'messaging.operation.name': 'receive' });
+    if (event.kind === 'received') instruments().consumed.add(1, receipt);
     if (event.kind === 'circuit-opened') circuit(true);
     if (event.kind === 'circuit-closed' || event.kind === 'stopped') circuit(false);
     const outcome = OUTCOMES[event.kind];
@@ -97,13 +97,21 @@ export function workerTelemetry(
   };
 }
 
-function processAttributes({ queueUrl, consumer }: ObservedWorker): Record<string, string> {
-  return {
+/** What all messages of a worker have in common. */
+const attributes = new WeakMap<ObservedWorker, Readonly<Record<string, string>>>();
+
+function attributesOf(worker: ObservedWorker): Readonly<Record<string, string>> {
+  const known = attributes.get(worker);
+  if (known !== undefined) return known;
+  const { queueUrl, consumer } = worker;
+  const made = {
     'messaging.system': 'aws_sqs',
     'messaging.operation.name': 'process',
     'messaging.destination.name': queueName(queueUrl),
     ...(consumer === undefined ? {} : { 'messaging.consumer.group.name': consumer }),
   };
+  attributes.set(worker, made);
+  return made;
 }
 
 /** The last segment of a queue's URL. */

@@ -1,4 +1,4 @@
-import { linkSignals } from '../../shared/cancellation.ts';
+import { linkSignals, type WatchedSignal } from '../../shared/cancellation.ts';
 import type { Attachment } from '../../shared/events/index.ts';
 import {
   download,
@@ -15,7 +15,7 @@ export interface DownloadContext {
   /** All but signal and onEvent. */
   readonly options: DownloadOptions;
   /** Ends them all: the message's signal. */
-  readonly signal: AbortSignal | undefined;
+  readonly signal: WatchedSignal | undefined;
   readonly onEvent: (attachment: Attachment, event: DownloadEvent) => void;
   /** Called when a file or buffer is whole, before the handler gets it; what it throws fails the download. */
   readonly assertHeld?: () => void;
@@ -67,7 +67,7 @@ export function receivedAttachment(attachment: Attachment, context: DownloadCont
 
 /** A download that the handler does not await is aborted with its message; that must not be an unhandled rejection. */
 function whileLinked<T>(
-  parent: AbortSignal | undefined,
+  parent: WatchedSignal | undefined,
   other: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
