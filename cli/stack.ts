@@ -218,7 +218,10 @@ export function environmentFile(variables: Readonly<Record<string, string>>): st
   ].join('\n');
 }
 
-async function keptCredentials(path: string): Promise<{ accessKeyId: string; secretAccessKey: string }> {
+/** The credentials of a directory's owner, made once. */
+export async function keptCredentials(
+  path: string,
+): Promise<{ accessKeyId: string; secretAccessKey: string }> {
   const kept = await readIfThere(path);
   if (kept !== undefined) return JSON.parse(kept) as { accessKeyId: string; secretAccessKey: string };
   const fresh = { accessKeyId: 'WAYBILLLOCAL', secretAccessKey: randomBytes(24).toString('base64url') };

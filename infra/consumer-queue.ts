@@ -99,7 +99,8 @@ export class ConsumerQueue extends Construct {
     });
     allow(role, {
       sid: 'PutAside',
-      actions: ['sqs:SendMessage'],
+      // Its URL is looked up: the queue names its dead-letter queue by ARN only.
+      actions: ['sqs:SendMessage', 'sqs:GetQueueUrl'],
       resources: [this.deadLetterQueue.queueArn],
     });
   }

@@ -7,6 +7,7 @@ import {
   PAYLOAD_PREFIX,
   PAYLOAD_STORE,
   resolveTopology,
+  TOPOLOGY_METADATA,
   type Topology,
   type TopologyConsumer,
   type TopologyInput,
@@ -64,6 +65,7 @@ export class ExchangeStack extends Stack {
     super(scope, id, { terminationProtection: true, ...props });
     this.topology = resolveTopology(props.topology);
     const { topology } = this;
+    this.templateOptions.metadata = { [TOPOLOGY_METADATA]: topology };
     checkUrlAge(topology, props.urlTtlSeconds ?? 900);
     const names = exchangeNames(topology);
     const key = this.#encryptionKey(props);

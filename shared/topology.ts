@@ -8,6 +8,9 @@ export const PAYLOAD_STORE = 'payloads';
 /** Prefix of every payload's key; write-once by the bucket's policy. */
 export const PAYLOAD_PREFIX = 'payloads/';
 
+/** Under which name a template's metadata hold the topology that it was made from. */
+export const TOPOLOGY_METADATA = 'Waybill::Topology';
+
 /** Prefix of what browsers upload. */
 export const UPLOAD_PREFIX = 'uploads/';
 

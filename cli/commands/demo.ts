@@ -6,14 +6,15 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { createWorker, urlServiceClient, type SavedFile } from '../../consumers/index.ts';
+import { createWorker, type SavedFile } from '../../consumers/index.ts';
 import { createPublisher } from '../../producers/index.ts';
-import { createClaimCheckSigner, createClaimCheckVerifier } from '../../shared/claim-check.ts';
 import type { Attachment } from '../../shared/events/index.ts';
 import { command, runWith, type Context } from '../command.ts';
+import { startDemoExchange, startTemplateDemo, type DemoExchange } from '../demo-exchange.ts';
+import { checkedAsync } from '../errors.ts';
 import { collectFiles, type NamedFile } from '../files.ts';
 import { packageFile } from '../package-file.ts';
-import { LOCAL_NAMES, startExchange, type LocalExchange } from '../stack.ts';
+import { readTemplate } from '../json-file.ts';
 import { formatBytes, formatMs } from '../values.ts';
 import { showDownloads } from '../worker-progress.ts';
 
@@ -25,15 +26,19 @@ const CUT_AFTER_MS = 2600;
 const FIRST_BODY_MS = 4000;
 const PART_BYTES = 8 * 1024 ** 2;
 const CONNECTIONS = 4;
-const DEMO_TYPE = 'demo.files.sent';
 
 interface DemoOptions {
   readonly dir?: string;
+  readonly template?: string;
 }
 
 /** `waybill demo`: the main job, with everything that goes wrong in it on purpose. */
 export function demoCommand(summary: string): Command {
-  return command('demo', summary, ['waybill demo', 'waybill demo movie.mp4 scans/'])
+  return command('demo', summary, [
+    'waybill demo',
+    'waybill demo movie.mp4 scans/',
+    'waybill demo --template cdk.out/Waybill.template.json',
+  ])
     .argument(
       '[path...]',
       "files or directories; default this machine's node executable and Waybill's README.md",
@@ -42,6 +47,10 @@ export function demoCommand(summary: string): Command {
       '--dir <dir>',
       'keep the stack and the received files here; default a temporary directory, removed',
     )
+    .option(
+      '--template <file>',
+      "a synthesized template: its exchange, with its policies enforced, instead of the demo's own",
+    )
     .action((paths: string[], options: DemoOptions) =>
       runWith(options, async (context) => {
         const files = await collectFiles(
@@ -49,7 +58,7 @@ export function demoCommand(summary: string): Command {
         );
         const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'waybill-demo-')));
         try {
-          await runDemo(context, files, dir);
+          await runDemo(context, files, dir, options.template);
         } finally {
           if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
         }
@@ -57,10 +66,20 @@ export function demoCommand(summary: string): Command {
     );
 }
 
-async function runDemo(context: Context, files: readonly NamedFile[], dir: string): Promise<void> {
+async function runDemo(
+  context: Context,
+  files: readonly NamedFile[],
+  dir: string,
+  template: string | undefined,
+): Promise<void> {
   const { out, logger, signal } = context;
   const startedMs = performance.now();
-  await using exchange = await startExchange({ dir, urlTtlSeconds: URL_TTL_SECONDS, logger });
+  const settings = { dir, urlTtlSeconds: URL_TTL_SECONDS, logger };
+  const starting =
+    template === undefined
+      ? startDemoExchange(settings)
+      : startTemplateDemo(await readTemplate('--template', template), settings);
+  await using exchange = await checkedAsync(starting);
   out.say(
     `S3, EventBridge, SQS and the URL service run at ${exchange.local.endpoint}; URLs live ${URL_TTL_SECONDS} s.\n`,
   );
@@ -76,24 +95,16 @@ async function runDemo(context: Context, files: readonly NamedFile[], dir: strin
 
 async function publishFiles(
   { out, logger, signal }: Context,
-  exchange: LocalExchange,
+  exchange: DemoExchange,
   files: readonly NamedFile[],
 ): Promise<readonly Attachment[]> {
-  await using publisher = createPublisher({
-    producer: exchange.signingKey.issuer,
-    stores: exchange.stores,
-    bus: LOCAL_NAMES.bus,
-    signer: createClaimCheckSigner(exchange.signingKey),
-    urlTtlSeconds: URL_TTL_SECONDS,
-    ...exchange.local.clientOptions(),
-    logger,
-  });
+  await using publisher = createPublisher({ ...exchange.publisher, logger });
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   out.say(
     `Uploads ${files.length} ${files.length === 1 ? 'file' : 'files'}, ${formatBytes(total)}, to S3 and publishes one event:`,
   );
   const { event, uploads } = await publisher.publish({
-    type: DEMO_TYPE,
+    type: exchange.type,
     attachments: files.map(({ path, name }) => ({ path, name })),
     signal,
   });
@@ -103,7 +114,7 @@ async function publishFiles(
 }
 
 /** The first bodies of every file flow slowly and are cut once their URL has expired; the later ones are slow only. */
-function spoilTheNetwork({ local }: LocalExchange, attachments: readonly Attachment[]): void {
+function spoilTheNetwork({ local }: DemoExchange, attachments: readonly Attachment[]): void {
   for (const { key, size } of attachments) {
     const match = { service: 's3', operation: 'GetObject', key } as const;
     const bodies = size < 2 * PART_BYTES ? 1 : Math.min(CONNECTIONS, Math.ceil(size / PART_BYTES));
@@ -128,23 +139,14 @@ function spoilTheNetwork({ local }: LocalExchange, attachments: readonly Attachm
 
 async function receive(
   { out, logger, signal }: Context,
-  exchange: LocalExchange,
+  exchange: DemoExchange,
   dir: string,
 ): Promise<readonly SavedFile[]> {
-  const { local } = exchange;
   const show = showDownloads(out);
   let saved: readonly SavedFile[] = [];
   await using worker = createWorker({
-    queueUrl: local.queueUrl(LOCAL_NAMES.queue),
-    stores: exchange.stores,
-    sqs: local.clientOptions(),
-    urlSource: urlServiceClient({
-      endpoint: exchange.urlService.url,
-      region: local.region,
-      credentials: local.credentials,
-    }),
-    claimCheckVerifier: createClaimCheckVerifier({ keys: exchange.producerKeys }),
-    events: { [DEMO_TYPE]: z.object({}) },
+    ...exchange.worker,
+    events: { [exchange.type]: z.object({}) },
     download: {
       earlyRefetch: false,
       connections: CONNECTIONS,

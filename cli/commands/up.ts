@@ -1,13 +1,14 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseSeed } from '../../local/index.ts';
 import { parseUploadPolicy } from '../../producers/index.ts';
-import { command, runWith } from '../command.ts';
+import { command, runWith, type Context } from '../command.ts';
 import { checkedAsync, UsageError } from '../errors.ts';
+import { readJson, readTemplate } from '../json-file.ts';
 import { writePrivateFile } from '../kept-file.ts';
 import { environmentFile, LOCAL_NAMES, startExchange } from '../stack.ts';
+import { startTemplateExchange } from '../template-exchange.ts';
 import { durationSeconds, wholeNumber } from '../values.ts';
 
 interface UpOptions {
@@ -21,6 +22,7 @@ interface UpOptions {
   readonly urlTtl: number;
   readonly page: boolean;
   readonly seed?: string;
+  readonly template?: string;
 }
 
 /** `waybill up`: the embedded stack, with everything an exchange needs. */
@@ -32,6 +34,7 @@ export function upCommand(summary: string): Command {
       'waybill up',
       'waybill up --port 0 --dir /tmp/exchange --write-env /tmp/exchange.env',
       'waybill up --seed topology.json',
+      'waybill up --template cdk.out/Waybill.template.json',
       '. ./.waybill.env && waybill publish report.pdf --type report.made --source reports',
     ],
     'warn',
@@ -49,11 +52,18 @@ export function upCommand(summary: string): Command {
       '--seed <file>',
       'JSON of what to have besides: region, identities, buckets, queues, buses, rules, archives',
     )
+    .option(
+      '--template <file>',
+      'a synthesized template: run what it describes, its policies enforced, with credentials for each of its roles',
+    )
     .option('--write-env <file>', 'where the variables to source are written (mode 0600)', '.waybill.env')
     .option('--url-ttl <duration>', 'life of the URLs that the URL service gives', durationSeconds, 900)
     .option('--no-page', 'do not serve the page to upload by and to watch the exchange')
     .action((options: UpOptions) =>
-      runWith(options, async ({ out, logger, signal }) => {
+      runWith(options, async (context) => {
+        const { template } = options;
+        if (template !== undefined) return await runTemplate(context, options, template);
+        const { out, logger, signal } = context;
         const seed = options.seed === undefined ? {} : await readJson('--seed', options.seed, parseSeed);
         const uploadPolicy =
           options.uploadPolicy === undefined
@@ -98,22 +108,31 @@ export function upCommand(summary: string): Command {
     );
 }
 
-/** Reads a file of JSON that an option names. @throws {UsageError} naming option, file, field and what was expected */
-async function readJson<T>(option: string, path: string, parse: (text: string) => T): Promise<T> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    const { code = 'unreadable' } = error as NodeJS.ErrnoException;
-    throw new UsageError(`${option} ${path}: cannot be read (${code})`, { cause: error });
+/** The exchange of a template; the variables of each role go into a file of their own. */
+async function runTemplate({ out, signal }: Context, options: UpOptions, template: string): Promise<void> {
+  if (options.seed !== undefined) throw new UsageError('--seed: expected none with --template');
+  const starting = startTemplateExchange({
+    template: await readTemplate('--template', template),
+    dir: options.dir,
+    port: options.port,
+    urlServicePort: options.urlServicePort,
+  });
+  await using exchange = await checkedAsync(starting);
+  const { local, urlService, roles, left } = exchange;
+  out.say(`S3, SQS, EventBridge  ${local.endpoint}`);
+  out.say(`URL service           ${urlService}`);
+  out.say(`kept in ${local.dir}`);
+  out.say('\nThe policies of the template hold. Be one of its roles, in another shell:');
+  const envFiles: Record<string, string> = {};
+  for (const [name, variables] of roles) {
+    const envFile = join(local.dir, 'env', `${name}.env`);
+    await writePrivateFile(envFile, environmentFile(variables));
+    envFiles[name] = envFile;
+    out.say(`  . ${envFile}`);
   }
-  try {
-    return parse(text);
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof SyntaxError)
-      throw new UsageError(`${option} ${path}: ${error.message}`, { cause: error });
-    throw error;
-  }
+  for (const what of left) out.say(`not run here: ${what}`);
+  out.emit({ type: 'up', endpoint: local.endpoint, urlService, dir: local.dir, envFiles, left });
+  if (!signal.aborted) await once(signal, 'abort');
 }
 
 function collectOrigin(value: string, before: readonly string[]): readonly string[] {

@@ -225,6 +225,7 @@ const ROWS: readonly Row[] = [
   ['consumer', 'sqs:ChangeMessageVisibility', queue, {}, 'Allow'],
   ['consumer', 'sqs:ReceiveMessage', queue, http, 'a deny without a Sid'],
   ['consumer', 'sqs:SendMessage', dlq, {}, 'Allow'],
+  ['consumer', 'sqs:GetQueueUrl', dlq, {}, 'Allow'],
   ['consumer', 'sqs:SendMessage', queue, {}, NOBODY],
   ['consumer', 'sqs:DeleteMessage', dlq, {}, NOBODY],
   ['consumer', 'sqs:PurgeQueue', queue, {}, NOBODY],
