@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { ProxyOptions } from '../consumers/index.ts';
 import { resolveStore, resolveStores, type StoreOptions, type StoresOptions } from '../shared/stores.ts';
@@ -119,8 +119,18 @@ export function jsonOrFile(what: string, value: string): unknown {
 
 /** @throws {UsageError} naming flag and path when the file cannot be read */
 export function readTextFile(what: string, path: string): string {
+  return readable(what, path, () => readFileSync(path, 'utf8'));
+}
+
+/** The path of a file that is read later. @throws {UsageError} naming flag and path when it cannot be */
+export function readablePath(what: string, path: string): string {
+  readable(what, path, () => accessSync(path, constants.R_OK));
+  return path;
+}
+
+function readable<T>(what: string, path: string, look: () => T): T {
   try {
-    return readFileSync(path, 'utf8');
+    return look();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     throw new UsageError(`${what}: cannot read file ${JSON.stringify(path)} (${code})`);

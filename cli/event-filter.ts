@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { EventFilterOptions } from '../producers/index.ts';
 import { jsonOrFile } from './environment.ts';
+import { UsageError } from './errors.ts';
 import { sizeBytes } from './values.ts';
 
 /** The filter options that `replay` and `dlq` share. */
@@ -30,9 +31,13 @@ export function withFilter(command: Command): Command {
     .option('--pattern <json|file>', 'EventBridge event pattern over the whole event');
 }
 
-/** The library's filter. @throws {UsageError} if `--pattern` is not JSON */
+/** The library's filter. @throws {UsageError} if `--pattern` is not JSON, or the sizes leave nothing */
 export function filterOf(flags: FilterFlags): EventFilterOptions {
   const { type, source, subject, id, attachment, minSize, maxSize, reason, pattern } = flags;
+  if (minSize !== undefined && maxSize !== undefined && minSize > maxSize)
+    throw new UsageError(
+      `--min-size: got ${minSize} bytes, expected at most --max-size, which is ${maxSize}`,
+    );
   return {
     ...(type === undefined ? {} : { types: type }),
     ...(source === undefined ? {} : { sources: source }),

@@ -58,7 +58,7 @@ export async function runArchive(
     if (rules === undefined)
       throw new UsageError(`--consumer: no rule of bus ${bus} names it; choose its rule by --rule`);
   }
-  const report = await checkedAsync(
+  const report = await ofNames(
     replayArchive({
       eventBridge,
       archive,
@@ -72,4 +72,14 @@ export async function runArchive(
   );
   out.say(`EventBridge replayed ${archive} as ${report.replayName}: ${report.state}`);
   out.emit({ type: 'archive-replayed', ...report });
+}
+
+/** An archive or a rule that is not there is a misspelt name. */
+async function ofNames<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await checkedAsync(work);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'ResourceNotFoundException') throw error;
+    throw new UsageError(`--archive, --rule: ${error.message}`, { cause: error });
+  }
 }

@@ -68,6 +68,10 @@ export function checkFlags(flags: ReplayFlags): void {
     throw new UsageError('--rule: expected --archive beside it');
   if (flags.unhandledOnly === true && flags.consumer === undefined)
     throw new UsageError('--unhandled-only: expected --consumer beside it');
+  if (flags.unhandledOnly === true && flags.again === true)
+    throw new UsageError('--again: got it beside --unhandled-only, expected one of the two');
+  if (flags.reason !== undefined && flags.dlq === undefined)
+    throw new UsageError('--reason: expected --dlq beside it; only dead letters have one');
   const timed = present(['from', 'to']);
   if (timed.length > 0 && (flags.dlq !== undefined || flags.file !== undefined))
     throw new UsageError(`${timed[0]}: got it beside ${sources[0]}, which has no times to choose by`);

@@ -1,4 +1,4 @@
-import type { ReplayProgress, ReplayReport } from '../producers/index.ts';
+import type { PayloadFinding, ReplayProgress, ReplayReport } from '../producers/index.ts';
 import type { Output } from './output.ts';
 import { tableLines } from './table.ts';
 import { formatBytes } from './values.ts';
@@ -24,14 +24,30 @@ export function progressOf(
   };
 }
 
-/** What a replay did: a line per finding and failure, a table of counts, and a sentence. */
-export function showReport(report: ReplayReport, out: Output): void {
-  const { findings = [], failures, dryRun } = report;
-  for (const finding of findings) {
-    const { problem, store, key, name, eventId } = finding;
-    out.say(`${problem}: ${store}/${key} (${name} of event ${eventId})`);
-    out.emit({ type: 'finding', ...finding });
-  }
+/** Shows payloads that cannot be had, each when it is found, and counts them. */
+export function showFindings(out: Output): {
+  readonly show: (finding: PayloadFinding) => void;
+  readonly byProblem: Readonly<Record<string, number>>;
+} {
+  const byProblem: Record<string, number> = {};
+  return {
+    byProblem,
+    show: (finding) => {
+      const { problem, store, key, name, eventId } = finding;
+      byProblem[problem] = (byProblem[problem] ?? 0) + 1;
+      out.say(`${problem}: ${store}/${key} (${name} of event ${eventId})`);
+      out.emit({ type: 'finding', ...finding });
+    },
+  };
+}
+
+/** What a replay did: a line per failure, a table of counts, and a sentence. */
+export function showReport(
+  report: ReplayReport,
+  byProblem: Readonly<Record<string, number>>,
+  out: Output,
+): void {
+  const { failures, dryRun } = report;
   for (const failure of failures) {
     out.say(`failed ${failure.eventId}: ${failure.reason} [${failure.code}]`);
     out.emit({ type: 'failure', ...failure });
@@ -46,27 +62,17 @@ export function showReport(report: ReplayReport, out: Output): void {
       count === 0 ? [] : [['skipped', reason, String(count)]],
     ),
     ...(report.failed === 0 ? [] : [['failed', '', String(report.failed)]]),
-    ...Object.entries(countBy(findings.map(({ problem }) => problem))).map(([problem, count]) => [
-      'payloads',
-      problem,
-      String(count),
-    ]),
+    ...Object.entries(byProblem).map(([problem, count]) => ['payloads', problem, String(count)]),
   ];
   if (rows.length > 0) for (const line of tableLines(['WHAT', 'WHICH', 'COUNT'], rows)) out.result(line);
-  const { published, attachments, bytes, withoutUrl, payloadsChecked } = report;
+  const { published, attachments, bytes, withoutUrl, payloadsChecked, payloadsGone = 0 } = report;
   out.say(
     `${dryRun ? 'would publish' : 'published'} ${published} events with ${attachments} attachments, ${formatBytes(bytes)}` +
       (payloadsChecked === undefined
         ? ''
-        : `; ${payloadsChecked} payloads looked at, ${findings.length} cannot be had`) +
+        : `; ${payloadsChecked} payloads looked at, ${payloadsGone} cannot be had`) +
       (withoutUrl === 0 ? '' : `; ${withoutUrl} without URLs`),
   );
   const { findings: _findings, failures: _failures, ...counts } = report;
-  out.emit({ type: dryRun ? 'dry-run' : 'replayed', ...counts, payloadsGone: findings.length });
-}
-
-function countBy(items: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const item of items) counts[item] = (counts[item] ?? 0) + 1;
-  return counts;
+  out.emit({ type: dryRun ? 'dry-run' : 'replayed', ...counts });
 }

@@ -223,6 +223,7 @@ function walkOf(options: DlqFlags): { filter: DeadLetterFilter; maxMessages: num
 }
 
 async function confirm(list: DeadLetterList, out: Output, signal: AbortSignal): Promise<void> {
+  if (list.messages.length === 0) return;
   const copies = list.messages.reduce((sum, each) => sum + each.copies, 0);
   const what = `${copies} ${copies === 1 ? 'message' : 'messages'}`;
   if (!process.stdin.isTTY) throw new UsageError(`purge: would delete ${what}; say --yes to do it`);

@@ -16,12 +16,12 @@ import { systemClock } from '../../shared/clock.ts';
 import { createRecords, type Records } from '../../shared/records/index.ts';
 import { command, runWith, type Context } from '../command.ts';
 import { openDeadLetterQueue } from '../dead-letter-queue.ts';
-import { controlOf, regionOf, required, storesOf, type Environment } from '../environment.ts';
+import { controlOf, readablePath, regionOf, required, storesOf, type Environment } from '../environment.ts';
 import { checkedAsync, UsageError } from '../errors.ts';
 import { collect, filterOf, ratePerSecond, withFilter } from '../event-filter.ts';
 import { checkConsumer, runArchive } from '../replay-archive.ts';
 import { checkFlags, type ReplayFlags } from '../replay-flags.ts';
-import { progressOf, showReport } from '../replay-output.ts';
+import { progressOf, showFindings, showReport } from '../replay-output.ts';
 import { durationSeconds, instant, wholeNumber } from '../values.ts';
 
 /** `waybill replay`. */
@@ -102,6 +102,7 @@ async function run(flags: ReplayFlags, eventBridge: EventBridgeClient, context: 
     if (request.consumer !== undefined)
       await checkConsumer(eventBridge, request.bus, request.consumer, context);
     const stores = flags.stores ?? env.WAYBILL_STORES;
+    if (request.skipGone === true) required(stores, '--stores', 'WAYBILL_STORES');
     const replayId = request.replayId ?? mintEventId(systemClock);
     if (request.dryRun !== true) out.say(`replay ${replayId} for ${request.consumer ?? 'everyone'}`);
     if (stores === undefined)
@@ -109,6 +110,7 @@ async function run(flags: ReplayFlags, eventBridge: EventBridgeClient, context: 
         `no stores are configured: ${request.dryRun === true ? 'payloads are not looked at' : 'no URLs are signed'}`,
       );
     const show = progressOf(out, request.dryRun === true);
+    const findings = showFindings(out);
     let report: ReplayReport;
     try {
       report = await checkedAsync(
@@ -123,6 +125,7 @@ async function run(flags: ReplayFlags, eventBridge: EventBridgeClient, context: 
           urlTtlSeconds: flags.url ? flags.urlTtl : false,
           ratePerSecond: flags.rate,
           onProgress: show.update,
+          onFinding: findings.show,
         }),
       );
     } catch (error) {
@@ -130,10 +133,9 @@ async function run(flags: ReplayFlags, eventBridge: EventBridgeClient, context: 
       if (resumable && !(error instanceof UsageError))
         out.say(`go on with: waybill replay --resume ${replayId}`);
       throw error;
-    } finally {
-      show.done();
     }
-    showReport(report, out);
+    show.done();
+    showReport(report, findings.byProblem, out);
     if (report.failed > 0) throw new Error(`${report.failed} events could not be published`);
   } finally {
     records?.close();
@@ -171,7 +173,7 @@ function sourceOf(
   queue: Parameters<typeof eventsFromDeadLetters>[0] | undefined,
 ): ReplaySource {
   if (queue !== undefined) return eventsFromDeadLetters(queue, { remove: flags.remove === true, filter });
-  if (flags.file !== undefined) return eventsFromFile(flags.file);
+  if (flags.file !== undefined) return eventsFromFile(readablePath('--file', flags.file));
   const { from = new Date(), to = new Date(), producer } = flags;
   return eventsFromLedger(given(records), { from, to, ...(producer === undefined ? {} : { producer }) });
 }
@@ -196,7 +198,7 @@ async function planned(replayId: string, records: Records, signal: AbortSignal):
 
 function sourceOfPlan({ source, replayid }: ReplayPlan, records: Records): ReplaySource {
   const { kind, from = '', to = '', producer, path = '' } = source;
-  if (kind === 'file') return eventsFromFile(path);
+  if (kind === 'file') return eventsFromFile(readablePath('--resume', path));
   if (kind !== 'ledger') throw new UsageError(`--resume: replay ${replayid} is of a ${kind}; run it again`);
   const range = { from: new Date(from), to: new Date(to) };
   return eventsFromLedger(records, { ...range, ...(producer === undefined ? {} : { producer }) });

@@ -9,7 +9,7 @@ import { toStores, type Stores, type StoresOptions } from '../../shared/stores.t
 import { mintEventId } from '../event-id.ts';
 import { createEventFilter, type EventFilter, type EventFilterOptions } from '../event-filter.ts';
 import { createPacer, type Pacer } from '../pacer.ts';
-import type { ReplayCounts, ReplaySource } from './types.ts';
+import type { PayloadFinding, ReplayCounts, ReplaySource } from './types.ts';
 
 /** What to publish again, for whom, and how. */
 export interface ReplayOptions {
@@ -62,6 +62,8 @@ export interface ReplayOptions {
   readonly signal?: AbortSignal;
   /** Told after every page of up to a hundred events. */
   readonly onProgress?: (progress: ReplayProgress) => void;
+  /** Told of every payload that a preflight finds wanting, when it is found. */
+  readonly onFinding?: (finding: PayloadFinding) => void;
   /** @default systemClock */
   readonly clock?: Clock;
   /** @default Math.random */
@@ -101,6 +103,7 @@ export interface ResolvedReplayOptions {
   readonly urlTtlSeconds: number;
   readonly eventBudgetBytes: number;
   readonly retry: Required<RetryOptions>;
+  readonly onFinding: (finding: PayloadFinding) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -165,6 +168,7 @@ export function resolveReplayOptions(options: ReplayOptions): ResolvedReplayOpti
       'bytes',
     ),
     retry: resolveRetryOptions(options.retry),
+    onFinding: options.onFinding ?? (() => {}),
     clock,
     random: options.random ?? Math.random,
     logger: redactingLogger(options.logger ?? silentLogger),

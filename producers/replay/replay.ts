@@ -11,7 +11,7 @@ import { resolveReplayOptions, type ReplayOptions, type ResolvedReplayOptions } 
 import { preflight } from './preflight.ts';
 import { createStoreTools, isTooLarge, republish, type StoreTools } from './republish.ts';
 import { createTally, type Tally } from './tally.ts';
-import type { ReplayEntry, ReplayReport } from './types.ts';
+import type { ReplayEntry, ReplayReport, SkipReason } from './types.ts';
 
 /** Events published between two checkpoints, at most, and the time that they take by the rate; a crash repeats them. */
 const PAGE_EVENTS = 100;
@@ -33,7 +33,8 @@ interface Run {
   readonly tools: (store: string) => StoreTools | undefined;
   readonly putter: EventPutter;
   readonly signal: AbortSignal | undefined;
-  readonly seen: Set<string>;
+  /** By source and id, whether the bus has it. */
+  readonly seen: Map<string, boolean>;
 }
 
 /**
@@ -86,7 +87,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
       tools: (store) => tools.of(store),
       putter,
       signal,
-      seen: new Set(),
+      seen: new Map(),
     };
     if (checkpoint?.before?.state !== 'done') {
       await runPages(run, checkpoint, (position) => {
@@ -114,13 +115,14 @@ async function runPages(
   };
   await save('running'); // takes the replay over before anything is put
   const pageEvents = Math.max(1, Math.min(PAGE_EVENTS, Math.floor(options.ratePerSecond * PAGE_SECONDS)));
-  let [page, entries]: [ReplayEntry[], number] = [[], 0];
+  let [page, twins, entries]: [ReplayEntry[], ReplayEntry[], number] = [[], [], 0];
   const room = (): number => limit - tally.counts().published;
-  const turn = async (): Promise<void> => {
+  const turn = async (state: 'running' | 'done'): Promise<void> => {
     await publishPage(page, run);
-    [page, entries] = [[], 0];
+    for (const twin of twins) if (run.seen.get(keyOf(twin.event)) === true) await source.taken?.(twin);
+    [page, twins, entries] = [[], [], 0];
     signal?.throwIfAborted();
-    await save('running');
+    await save(state);
     told(position);
   };
   const rest = room() > 0 ? source.entries({ after: position, signal }) : [];
@@ -129,38 +131,35 @@ async function runPages(
     tally.read += 1;
     entries += 1;
     ({ position } = entry);
-    if (admits(entry, run)) page.push(entry);
+    const verdict = judge(entry, run);
+    if (verdict === 'publish') page.push(entry);
+    else tally.skip(verdict);
+    if (verdict === 'duplicate') twins.push(entry);
     // A page holds no more than the limit leaves room for; when it is spent, nothing that was read is left undone.
     if (page.length >= Math.min(pageEvents, room()) || entries >= PAGE_ENTRIES) {
-      await turn();
+      await turn('running');
       if (room() <= 0) break;
     }
   }
-  await publishPage(page, run);
-  signal?.throwIfAborted();
-  await save('done');
-  told(position);
+  await turn('done');
 }
 
 /** Filter, loop guard, duplicates: what can be told without asking anyone. */
-function admits(entry: ReplayEntry, { options, tally, seen }: Run): boolean {
+function judge(entry: ReplayEntry, { options, seen }: Run): 'publish' | SkipReason {
   const { event } = entry;
-  if (!options.filter.matches(entry)) {
-    tally.skip('filtered');
-    return false;
-  }
-  if (event.replayid === options.replayId || (event.replaycount ?? 0) >= options.maxReplayCount) {
-    tally.skip('loop');
-    return false;
-  }
-  const key = `${event.source} ${event.id}`;
-  if (seen.has(key)) {
-    tally.skip('duplicate');
-    return false;
-  }
-  seen.add(key);
-  if (seen.size > REMEMBERED) for (const oldest of seen) return seen.delete(oldest);
-  return true;
+  if (!options.filter.matches(entry)) return 'filtered';
+  if (event.replayid === options.replayId || (event.replaycount ?? 0) >= options.maxReplayCount)
+    return 'loop';
+  const key = keyOf(event);
+  if (seen.has(key)) return 'duplicate';
+  seen.set(key, false);
+  const [oldest = key] = seen.keys();
+  if (seen.size > REMEMBERED) seen.delete(oldest);
+  return 'publish';
+}
+
+function keyOf({ source, id }: WaybillEvent): string {
+  return `${source} ${id}`;
 }
 
 async function publishPage(page: readonly ReplayEntry[], run: Run): Promise<void> {
@@ -182,6 +181,7 @@ async function publishPage(page: readonly ReplayEntry[], run: Run): Promise<void
       const outgoing = await republish(event, { marks, bus, urlTtlSeconds, budgetBytes, tools });
       await run.putter.put(outgoing, signal);
       tally.published(event, outgoing.withoutUrl);
+      run.seen.set(keyOf(event), true);
     } catch (error) {
       if (!isOfThisEvent(error)) throw error;
       const { code, message: reason } = error;
@@ -244,6 +244,7 @@ async function withoutGone(page: readonly ReplayEntry[], run: Run): Promise<read
   const events = page.map(({ event }) => event);
   const { findings, checked } = await preflight(events, tools, options.clock, signal);
   tally.checked(findings, checked);
+  for (const finding of findings) options.onFinding(finding);
   if (!options.skipGone) return page;
   const gone = new Set(findings.map(({ source, eventId }) => `${source} ${eventId}`));
   return page.filter(({ event }) => {
@@ -280,6 +281,12 @@ function reportOf({ options, tally }: Run): ReplayReport {
     ...(consumer === undefined ? {} : { consumer }),
     ...tally.counts(),
     failures: tally.failures,
-    ...(checks ? { findings: tally.findings, payloadsChecked: tally.payloadsChecked } : {}),
+    ...(checks
+      ? {
+          findings: tally.findings,
+          payloadsChecked: tally.payloadsChecked,
+          payloadsGone: tally.payloadsGone,
+        }
+      : {}),
   };
 }

@@ -16,6 +16,7 @@ export interface Tally {
   readonly failures: readonly ReplayFailure[];
   readonly findings: readonly PayloadFinding[];
   readonly payloadsChecked: number;
+  readonly payloadsGone: number;
 }
 
 /** @param before what earlier runs counted */
@@ -25,7 +26,7 @@ export function createTally(before?: {
 }): Tally {
   const start = before?.counts;
   let { published = 0, failed = 0, attachments = 0, bytes = 0, withoutUrl = 0 } = start ?? {};
-  let payloadsChecked = 0;
+  let [payloadsChecked, payloadsGone] = [0, 0];
   const skipped = { filtered: 0, duplicate: 0, loop: 0, handled: 0, gone: 0, ...start?.skipped };
   const byType: Record<string, number> = { ...start?.byType };
   const failures = [...(before?.failures ?? [])];
@@ -48,6 +49,7 @@ export function createTally(before?: {
     },
     checked(found, payloads) {
       payloadsChecked += payloads;
+      payloadsGone += found.length;
       findings.push(...found.slice(0, MAX_FINDINGS - findings.length));
     },
     counts() {
@@ -58,6 +60,9 @@ export function createTally(before?: {
     findings,
     get payloadsChecked() {
       return payloadsChecked;
+    },
+    get payloadsGone() {
+      return payloadsGone;
     },
   };
 }

@@ -18,7 +18,7 @@ export interface ReplaySource {
     readonly after: string | undefined;
     readonly signal: AbortSignal | undefined;
   }): AsyncIterable<ReplayEntry>;
-  /** Told once the bus has the event. */
+  /** Told once the bus has the event, also of its duplicates in the source. */
   readonly taken?: (entry: ReplayEntry) => Promise<void>;
   /** How far along a position is, from 0 to 1; undefined where nobody knows. */
   readonly fraction?: (position: string) => number;
@@ -84,8 +84,10 @@ export interface ReplayReport extends ReplayCounts {
   readonly consumer?: string;
   /** The first thousand; `failed` counts all. */
   readonly failures: readonly ReplayFailure[];
-  /** Payloads that a preflight found wanting, the first ten thousand; absent without a preflight. */
+  /** Payloads that a preflight found wanting, the first ten thousand; absent without a preflight. `onFinding` is told of all. */
   readonly findings?: readonly PayloadFinding[];
   /** Payloads that the preflight looked at. */
   readonly payloadsChecked?: number;
+  /** Payloads that it found wanting, all of them. */
+  readonly payloadsGone?: number;
 }

@@ -88,24 +88,39 @@ describe('waybill replay', () => {
     expect(world.got('shipping')).toEqual([]);
   });
 
-  it.each([
+  it.concurrent.each([
     [
       ['--from', '1h', '--consumer', 'biling'],
       /no rule of bus waybill lets a replay for it through; known: "billing", "shipping"/,
     ],
+    [['--fron', '1h'], /unknown option '--fron'\n\(Did you mean --from\?\)/],
+    [['--from'], /option '--from <time>' argument missing/],
     [['--from', '2026-13-01'], /expected a time such as/],
     [[], /--from: missing/],
+    [['--from', '1h', '--to', '2h'], /--from: got .*, expected a time before --to/],
     [['--from', '1h', '--unhandled-only'], /--unhandled-only: expected --consumer beside it/],
+    [
+      ['--from', '1h', '--unhandled-only', '--consumer', 'billing', '--again'],
+      /--again: got it beside --unhandled-only/,
+    ],
+    [['--from', '1h', '--reason', 'x'], /--reason: expected --dlq beside it/],
+    [
+      ['--from', '1h', '--min-size', '2kB', '--max-size', '1kB'],
+      /--min-size: got 2000 bytes, expected at most/,
+    ],
     [['--resume', 'x', '--type', 'a'], /--type: got it beside --resume/],
     [['--dlq', '--file', 'x'], /--dlq, --file: got several sources/],
+    [['--file', 'nothing.json'], /--file: cannot read file "nothing.json" \(ENOENT\)/],
+    [['--dlq', 'nix'], /--dlq \(WAYBILL_DLQ\): got "nix", expected an absolute http or https URL/],
     [['--archive', 'a', '--from', '1h', '--type', 'x'], /--archive: got a filter beside it/],
+    [['--archive', 'nix', '--from', '1h'], /--archive, --rule: Archive nix does not exist/],
     [['--from', '1h', '--rate', '0'], /expected a rate such as 50\/s/],
     [['--from', '1h', '--pattern', '{"source": "shop"}'], /Event pattern is not valid/],
   ])('fails with one line and exit 2 on %j', async (args, message) => {
     const result = await runCli(['replay', ...args], { env });
     expect(result.code).toBe(2);
     expect(result.stderr).toMatch(message);
-    expect(result.stderr).not.toMatch(/^\s+at /m);
+    expect(result.stderr).not.toMatch(/^\s+at |100%/m);
   });
 
   it('fails with exit 1 when there is nothing to resume', async () => {
@@ -114,5 +129,30 @@ describe('waybill replay', () => {
       code: 1,
       stderr: expect.stringContaining('there is none to resume [replay]'),
     });
+  });
+});
+
+describe('waybill dlq', () => {
+  it.concurrent.each([
+    [['lst'], 2, /unknown command 'lst'\n\(Did you mean list\?\)/],
+    [['show'], 2, /missing required argument 'id'/],
+    [['show', 'nix'], 1, /no message of "nix" is to be seen/],
+    [['redrive'], 2, /nothing chosen; give a filter, --limit or --all/],
+    [['redrive', '--rason', 'x'], 2, /unknown option '--rason'\n\(Did you mean --reason\?\)/],
+    [['redrive', '--all', '--reason', 'x'], 2, /--all: got it beside a filter or --limit/],
+    [['redrive', '--all', '--to', 'nix'], 2, /destination: got "nix", expected the URL or ARN of a queue/],
+    [['purge', '--max', '0'], 2, /expected a whole number from 1 to 1000000/],
+  ])('fails with one line on %j', async (args, code, message) => {
+    const dlq = { WAYBILL_DLQ: world.stack.queueUrl('billing-dlq') };
+    const result = await runCli(['dlq', ...args], { env: { ...env, ...dlq } });
+    expect(result.stderr).toMatch(message);
+    expect(result.code).toBe(code);
+    expect(result.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('fails with exit 2 where there is no such queue', async () => {
+    const WAYBILL_DLQ = `${world.stack.queueUrl('billing-dlq')}x`;
+    const result = await runCli(['dlq', 'list'], { env: { ...env, WAYBILL_DLQ } });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no queue') });
   });
 });

@@ -196,10 +196,22 @@ describe('a dry run', () => {
       }),
     );
     world.stack.spy.clear();
-    const report = await world.replay({ consumer: 'billing', dryRun: true });
+    const told: unknown[] = [];
+    const report = await world.replay({
+      consumer: 'billing',
+      dryRun: true,
+      onFinding: (finding) => told.push(finding),
+    });
     expect(writes()).toEqual([]);
     expect(world.stack.spy.records('s3').length).toBeGreaterThan(5); // the spy would have seen
-    expect(report).toMatchObject({ dryRun: true, published: 4, payloadsChecked: 6, failed: 0 });
+    expect(report).toMatchObject({
+      dryRun: true,
+      published: 4,
+      payloadsChecked: 6,
+      payloadsGone: 4,
+      failed: 0,
+    });
+    expect(told).toEqual(report.findings);
     const found = report.findings!.map(({ name, problem }) => `${name} ${problem}`);
     expect(found.sort()).toEqual([
       'listed.pdf missing',
@@ -264,7 +276,7 @@ describe('a replay that does not go smoothly', () => {
     for (const [run, stopAt] of [40, 150, 220].entries()) {
       const stop = new AbortController();
       const reached = spy
-        .waitFor(() => world.taken() >= stopAt)
+        .waitFor(() => world.taken() >= stopAt, { timeoutMs: 60_000 })
         .then(() => stop.abort(new Error('interrupted')));
       const running = world.replay({ replayId: 'r-1', resume: run > 0, signal: stop.signal });
       await expect(running).rejects.toThrow('interrupted');

@@ -78,6 +78,7 @@ describe('a dead-letter queue', () => {
     const [mended, other] = [eventOf(), eventOf()];
     for (const [event, code] of [
       [mended, 'payload-gone'],
+      [mended, 'payload-gone'],
       [other, 'event-parse'],
     ] as const) {
       const detail = JSON.parse(wire(event)) as object;
@@ -107,7 +108,7 @@ describe('a dead-letter queue', () => {
       filter,
       consumer: 'billing',
     });
-    expect(report).toMatchObject({ read: 1, published: 1 });
+    expect(report).toMatchObject({ read: 2, published: 1, skipped: { duplicate: 1 } });
     expect(idsOf('billing')).toEqual([mended.id]);
     expect(idsOf('shipping')).toEqual([]);
     const { Attributes } = await sqs.send(
