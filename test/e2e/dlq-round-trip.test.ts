@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createWorker, Reject } from '../../consumers/index.ts';
 import { startLocal } from '../../local/index.ts';
 import { recordsOf, runCli } from '../helpers/cli.ts';
-import { CLAIM_CHECK, envelopeOf, sendAll } from '../integration/producers/dlq/world.ts';
+import { CLAIM_CHECK_SIGNATURE, envelopeOf, sendAll } from '../integration/producers/dlq/world.ts';
 
 /** The worker of one try of the handler; resolves when so many messages are settled. */
 async function consume(
@@ -74,7 +74,7 @@ it('100 of 1,000 poisoned, the handler mended, redriven by reason: exactly those
     consumer: 'orders',
     event: { id: one, data: { total: 7 } },
   });
-  expect(shown.stdout).not.toContain(CLAIM_CHECK);
+  expect(shown.stdout).not.toContain(CLAIM_CHECK_SIGNATURE);
   const redriven = await runCli(['dlq', 'redrive', '--json', '--reason', 'total is null'], { env });
   expect(redriven.code, redriven.stderr).toBe(0);
   expect(recordsOf(redriven, 'redriven')).toEqual([

@@ -8,6 +8,8 @@ import {
 import { v7 as uuidv7 } from 'uuid';
 import { startLocal, type LocalStack } from '../../../../local/index.ts';
 import { createDeadLetterQueue, type DeadLetterQueue } from '../../../../producers/index.ts';
+import { toJwtPayload } from '../../../../shared/claim-check-claims.ts';
+import { DEFAULT_AUDIENCE } from '../../../../shared/claim-check.ts';
 import { rejectId } from '../../../../shared/dead-letter.ts';
 
 /** A stack with two consumers' queues that share nothing, and a dead-letter queue of EventBridge's own. */
@@ -79,8 +81,8 @@ export function asAttributes(values: Record<string, string>): Record<string, Mes
   );
 }
 
-/** Looks like a claim check; no tool may print it. */
-export const CLAIM_CHECK = 'e30.e30.c2VjcmV0LWNsYWltLWNoZWNr';
+/** Ends every claim check; no tool may print it. */
+export const CLAIM_CHECK_SIGNATURE = 'c2VjcmV0LWNsYWltLWNoZWNr';
 
 /** A payload that nobody fetches. */
 const attachment = {
@@ -91,9 +93,16 @@ const attachment = {
   store: 'payloads',
   key: 'payloads/shop/1',
   versionId: 'v1',
-  claimCheck: CLAIM_CHECK,
   retainUntil: '2027-01-01T00:00:00Z',
 };
+
+/** What an event says of its payload, as its producer signed it; nobody here asks for the signature. */
+function claimCheckOf(eventId: string, type: string): string {
+  const { id: attachmentId, name: _name, ...payload } = attachment;
+  const claims = toJwtPayload({ eventId, attachmentId, type, ...payload }, 'shop', DEFAULT_AUDIENCE);
+  const segments = [{ alg: 'EdDSA' }, claims].map((each) => Buffer.from(JSON.stringify(each)));
+  return [...segments.map((each) => each.toString('base64url')), CLAIM_CHECK_SIGNATURE].join('.');
+}
 
 /** An event's envelope, as EventBridge delivers it. */
 export function envelopeOf(fields: { type?: string; id?: string; subject?: string } = {}): string {
@@ -115,7 +124,7 @@ export function envelopeOf(fields: { type?: string; id?: string; subject?: strin
       source: 'shop',
       time: '2026-11-20T10:00:00Z',
       ...(subject === undefined ? {} : { subject }),
-      data: { total: 7, attachments: [attachment] },
+      data: { total: 7, attachments: [{ ...attachment, claimCheck: claimCheckOf(id, type) }] },
     },
   });
 }
