@@ -1,3 +1,4 @@
+import { createBusCheck } from '../check-bus.ts';
 import { createLedger } from '../ledger/index.ts';
 import type { Intents } from '../outbox/intents.ts';
 import { readItem } from '../outbox/item.ts';
@@ -33,6 +34,12 @@ export async function sweepOutbox(
   const published: { eventId: string; eventBridgeId: string }[] = [];
   const publishedBefore: string[] = [];
   const failed: { eventId: string; reason: string }[] = [];
+  const busChecks = new Map<string, () => Promise<void>>();
+  const checkBus = async (bus: string): Promise<void> => {
+    const check = busChecks.get(bus) ?? createBusCheck(bridge, bus, logger);
+    busChecks.set(bus, check);
+    await check();
+  };
 
   const publish = async (item: OutboxItem): Promise<void> => {
     const ready = readItem(item);
@@ -43,6 +50,7 @@ export async function sweepOutbox(
       publishedBefore.push(event.id);
       return;
     }
+    await checkBus(ready.bus); // which may have gone since the event was put into the outbox
     const outgoing = outgoingEvent(await readyToPut(event, toolsOf, options), ready.bus);
     const eventBridgeId = await putter.put(outgoing, signal);
     await finish({ intents, outbox, ledger, clock, logger }, ready, eventBridgeId);

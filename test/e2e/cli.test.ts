@@ -19,6 +19,8 @@ const COMMANDS = [
   'presign post',
   'inspect',
   'sweep',
+  'revoke',
+  'erase',
   'url-service',
 ];
 

@@ -15,7 +15,7 @@ import { seeded } from '../helpers/local-kill/random.ts';
 import { startPublisher, type Published } from '../helpers/publish-kill/start-publisher.ts';
 
 /** The full run: `WAYBILL_KILLS=100 npm run test:e2e -- test/e2e/publish-kill.test.ts`. */
-const KILLS = Number(process.env['WAYBILL_KILLS'] ?? 20);
+const KILLS = Number(process.env['WAYBILL_KILLS'] ?? 15);
 const FILES = 200;
 const MULTIPART = 5;
 const MIB = 1024 ** 2;

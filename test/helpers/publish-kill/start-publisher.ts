@@ -25,7 +25,7 @@ export interface Published {
 /** A publisher in a process of its own. */
 export interface PublisherProcess {
   readonly published: readonly Published[];
-  /** Resolves when it begins to publish. */
+  /** Resolves when it begins to publish; rejects if it ends before. */
   readonly ready: Promise<void>;
   /** Resolves when the process has ended: with its code, or its signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
@@ -38,11 +38,12 @@ export function startPublisher(plan: Plan): PublisherProcess {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const published: Published[] = [];
-  const ready = new Promise<void>((resolve) => {
+  const ready = new Promise<void>((resolve, reject) => {
     child.on('message', (message: { ready: true } | Published) => {
       if ('ready' in message) resolve();
       else published.push(message);
     });
+    child.on('close', (code) => reject(new Error(`ended with ${code} before it was ready`)));
   });
   // `close` comes when what it said before has been read.
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);

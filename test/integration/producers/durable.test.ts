@@ -280,6 +280,43 @@ describe('publishing with an outbox', () => {
       expect(await sweepNow()).toMatchObject({ published: [], publishedBefore: [], failed: [] });
     });
 
+    it('publishes what the bus throttled until the publisher gave up, and only that', async () => {
+      const Entries = [{ ErrorCode: 'ThrottlingException', ErrorMessage: 'slow down' }];
+      const throttled: Fault = {
+        kind: 'reply',
+        status: 200,
+        headers: { 'content-type': 'application/x-amz-json-1.1' },
+        body: JSON.stringify({ FailedEntryCount: 1, Entries }),
+      };
+      const heal = stack.faults.add({
+        match: { operation: 'PutEvents' },
+        skip: 1,
+        times: Infinity,
+        faults: throttled,
+      });
+      const [taken, late] = [id(), id()];
+      await publish({ id: taken });
+      const retry = { maxAttempts: 3, backoffBaseMs: 1 };
+      await expect(publish({ id: late }, { retry })).rejects.toThrow(
+        /failed 3 times, last with ThrottlingException/,
+      );
+      heal();
+      expect((await sweepNow()).published).toMatchObject([{ eventId: late }]);
+      expect(events()).toEqual([taken, late]);
+    });
+
+    it('keeps what is for a bus that has gone meanwhile, although PutEvents would say that it took it', async () => {
+      stack.faults.add({ match: { operation: 'PutEvents' }, faults: REFUSED });
+      const eventId = id();
+      await expect(publish({ id: eventId })).rejects.toThrow(PublishError);
+      const gone: Fault = { kind: 'status', status: 400, code: 'ResourceNotFoundException' };
+      stack.faults.add({ match: { operation: 'DescribeEventBus' }, faults: gone });
+      const report = await sweepNow();
+      expect(report.failed).toEqual([{ eventId, reason: 'event bus "waybill" does not exist' }]);
+      expect(events()).toEqual([]);
+      expect((await sweepNow()).published).toMatchObject([{ eventId }]);
+    });
+
     it('leaves alone what has not waited for two minutes', async () => {
       stack.faults.add({ match: { operation: 'PutEvents' }, faults: REFUSED });
       await expect(publish()).rejects.toThrow(PublishError);
