@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { ProxyOptions } from '../consumers/index.ts';
+import { minimumRetainDays, type DeliveryTimes } from '../shared/retention.ts';
 import { resolveStore, resolveStores, type StoreOptions, type StoresOptions } from '../shared/stores.ts';
 import { checked, UsageError } from './errors.ts';
 
@@ -16,6 +17,7 @@ const environmentSchema = z.object({
   WAYBILL_STORE: optional,
   WAYBILL_CONTROL: optional,
   WAYBILL_BUS: optional,
+  WAYBILL_DELIVERY: optional,
   WAYBILL_QUEUE: optional,
   WAYBILL_DLQ: optional,
   WAYBILL_URL_SERVICE: optional,
@@ -103,6 +105,20 @@ export function optionalControlOf(
   flag: string | undefined,
 ): { readonly control?: StoreOptions } {
   return (flag ?? env.WAYBILL_CONTROL) === undefined ? {} : { control: controlOf(env, flag) };
+}
+
+/** How long events may be on their way, if it is said: JSON, or the path of a JSON file. @throws {UsageError} */
+export function deliveryOf(
+  env: Environment,
+  flag: string | undefined,
+): { readonly delivery?: DeliveryTimes } {
+  const value = flag ?? env.WAYBILL_DELIVERY;
+  if (value === undefined) return {};
+  const delivery = jsonOrFile('--delivery (WAYBILL_DELIVERY)', value) as DeliveryTimes;
+  if (typeof delivery !== 'object' || delivery === null || Array.isArray(delivery))
+    throw new UsageError('--delivery (WAYBILL_DELIVERY): expected a JSON object');
+  checked(() => minimumRetainDays(delivery));
+  return { delivery };
 }
 
 /** Parses JSON given as text, or in a file whose path is given. @throws {UsageError} */

@@ -3,6 +3,7 @@ import * as kms from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import {
   consumerNames,
+  deliveryTimesOf,
   exchangeNames,
   PAYLOAD_PREFIX,
   PAYLOAD_STORE,
@@ -185,6 +186,7 @@ export class ExchangeStack extends Stack {
     );
     output('ControlStore', this.toJsonString(store(this.control.bucket.bucketName)), 'WAYBILL_CONTROL');
     output('BusName', this.bus.busName, 'WAYBILL_BUS');
+    output('Delivery', this.toJsonString(deliveryTimesOf(this.topology)), 'WAYBILL_DELIVERY of producers');
     output('UrlServiceUrl', this.urlService.url.url, 'WAYBILL_URL_SERVICE');
     if (partners !== undefined)
       output('PartnerUrl', this.urlService.addPartners(partners), 'WAYBILL_URL_SERVICE for partners');

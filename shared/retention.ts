@@ -28,8 +28,14 @@ export const deliveryDefaults = {
  * its dead-letter queue, and is replayed at the end of the replay window.
  * @returns whole days, rounded up
  * @throws {RangeError} naming the field that is out of range
+ * @throws {TypeError} naming a field that there is not
  */
 export function minimumRetainDays(times: DeliveryTimes = {}): number {
+  for (const field of Object.keys(times))
+    if (!Object.hasOwn(deliveryDefaults, field))
+      throw new TypeError(
+        `delivery.${field}: there is no such field, expected one of ${Object.keys(deliveryDefaults).join(', ')}`,
+      );
   const merged = { ...deliveryDefaults, ...times };
   const sum = (Object.keys(deliveryDefaults) as (keyof DeliveryTimes)[]).reduce(
     (days, field) =>

@@ -2,7 +2,15 @@ import { Option, type Command } from 'commander';
 import { createPublisher, type Publisher } from '../../producers/index.ts';
 import { createClaimCheckSigner, parseSigningKey } from '../../shared/claim-check.ts';
 import { command, runWith } from '../command.ts';
-import { jsonOrFile, optionalControlOf, readTextFile, regionOf, required, storesOf } from '../environment.ts';
+import {
+  deliveryOf,
+  jsonOrFile,
+  optionalControlOf,
+  readTextFile,
+  regionOf,
+  required,
+  storesOf,
+} from '../environment.ts';
 import { checked, checkedAsync, UsageError } from '../errors.ts';
 import { collectFiles } from '../files.ts';
 import type { Output, ProgressBar } from '../output.ts';
@@ -22,6 +30,7 @@ interface PublishOptions {
   readonly signingKey?: string;
   readonly control?: string;
   readonly durability?: 'outbox' | 'none';
+  readonly delivery?: string;
   readonly region?: string;
 }
 
@@ -51,6 +60,10 @@ export function publishCommand(summary: string): Command {
         'what survives a crash; default outbox with a control bucket',
       ).choices(['outbox', 'none']),
     )
+    .option(
+      '--delivery <json|file>',
+      'days that events may be on their way, where not the longest: {"queueDays": 4, "replayDays": 7} (WAYBILL_DELIVERY)',
+    )
     .option('--region <region>', 'region of the bus (AWS_REGION)')
     .action((paths: string[], options: PublishOptions) =>
       runWith(options, async ({ env, out, logger, signal }) => {
@@ -76,6 +89,7 @@ export function publishCommand(summary: string): Command {
             urlTtlSeconds: options.url ? options.urlTtl : 0,
             logger,
             ...optionalControlOf(env, options.control),
+            ...deliveryOf(env, options.delivery),
             ...(options.durability === undefined ? {} : { durability: options.durability }),
             ...(store === undefined ? {} : { store }),
             ...(env.AWS_ENDPOINT_URL === undefined ? {} : { endpoint: env.AWS_ENDPOINT_URL }),

@@ -46,6 +46,11 @@ describe("a user's mistake ends with 2, one clear message and no stack trace", (
       ['consume', '--out', 'x'],
       '--stores: missing; give the flag or set WAYBILL_STORES',
     ],
+    [
+      'days that are none',
+      ['publish', 'x', '--type', 't', '--delivery', '{"queueDays":-1}'],
+      'delivery.queueDays: got -1',
+    ],
     ['missing event file', ['fetch', 'nowhere.json'], '"nowhere.json": cannot be read (ENOENT)'],
     ['not a URL', ['inspect', 'nonsense'], 'url:'],
     ['not an S3 URL', ['presign', 'get', 'bucket/key', '--region', 'us-east-1'], 'expected s3://bucket/key'],

@@ -300,7 +300,11 @@ describe('revoking and erasing', () => {
     await exchange.local.spy.waitFor(() => gets().length >= 2, { timeoutMs: 20_000 });
     await revoke(options({ eventId: published.event.id }));
 
-    expect(await rejected).toMatchObject({ eventId: published.event.id, code: 'payload-gone' });
+    expect(await rejected).toMatchObject({
+      eventId: published.event.id,
+      code: 'payload-gone',
+      reason: expect.stringContaining('revoked') as string,
+    });
     const statuses = gets().map(({ status }) => status);
     const served = statuses.indexOf(403);
     expect(served).toBeGreaterThanOrEqual(2);

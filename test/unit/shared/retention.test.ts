@@ -24,5 +24,8 @@ describe('how long payloads must live', () => {
         '14 in the queue, 14 in its dead-letter queue, 30 of replay',
     );
     expect(() => minimumRetainDays({ queueDays: -1 })).toThrow(/^delivery\.queueDays: got -1/);
+    expect(() => minimumRetainDays({ queuedays: 4 } as object)).toThrow(
+      /^delivery\.queuedays: there is no such field, expected one of busRetryDays, /,
+    );
   });
 });
