@@ -181,7 +181,7 @@ it(`kill -9 of the producer at ${KILLS} random points of publishing ${FILES} fil
       `${stray.size} stray uploads\n`,
   );
   s3.destroy();
-}, 600_000);
+}, 300_000 + KILLS * 15_000);
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
