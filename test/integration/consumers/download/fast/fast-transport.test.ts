@@ -285,11 +285,13 @@ describe('the fast transport over TLS', () => {
     await rm(dir, { recursive: true });
   });
 
-  it('is left to undici unless told otherwise, which trusts the same', async () => {
+  it('is what https takes unless told otherwise', async () => {
     const port = await secure();
     const by = transport({ kind: 'auto', ca: certificate });
     expect(bytes.equals(await read(await ask(by, `https://localhost:${port}/`)))).toBe(true);
-    expect(pool.lentBlocks).toBe(0);
+    expect(pool.heldBytes, 'read into its blocks').toBeGreaterThan(0);
+    const untrusted = ask(transport({ kind: 'auto' }), `https://localhost:${port}/`);
+    await expect(untrusted).rejects.toThrow(/self-signed/);
   });
 });
 
