@@ -23,6 +23,8 @@ const alias = [
 export default defineConfig({
   resolve: { alias },
   test: {
+    // All cores: much of what tests do is waiting. Vitest's own choice leaves one idle.
+    maxWorkers: '100%',
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     projects: [
       project('unit', ['test/unit/**/*.test.ts'], 10_000),

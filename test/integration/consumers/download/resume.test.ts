@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { appendFile, chmod, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { download, type DownloadEvent } from '../../../../consumers/download/index.ts';
+import type { Clock } from '../../../../shared/clock.ts';
 import { DeadlineExceededError, StorageError, TransferError } from '../../../../shared/errors.ts';
 import { thisProcess } from '../../../../shared/process-identity.ts';
 import type { ChildOrder } from './child.ts';
@@ -127,8 +128,18 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
         faults: { kind: 'stall', afterBytes: 0 },
       });
       const path = world.path('deadline');
-      const { clock: _, ...options } = world.options({ ...PARTS, deadlineMs: 300 });
-      await expect(download(attachment, { path }, options)).rejects.toThrow(DeadlineExceededError);
+      let pass: () => void = () => {};
+      const passed = new Promise<void>((resolve) => (pass = resolve));
+      const sleep: Clock['sleep'] = async (ms, signal) =>
+        await (ms === 300 ? passed : world.clock.sleep(ms, signal));
+      const options = world.options({ ...PARTS, deadlineMs: 300, clock: { ...world.clock, sleep } });
+      const done = download(attachment, { path }, options);
+      const journal = async (): Promise<string> => await readFile(`${path}.waybill-part.journal`, 'utf8');
+      await expect
+        .poll(async () => (await journal().catch(() => '')).match(/"part":/g)?.length, { timeout: 10_000 })
+        .toBe(2);
+      pass();
+      await expect(done).rejects.toThrow(DeadlineExceededError);
       const result = await download(attachment, { path }, world.options(PARTS));
       expect(result.journalBytes).toBe(2 * PART);
     });
