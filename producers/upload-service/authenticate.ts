@@ -1,5 +1,6 @@
 import { createRemoteJWKSet, importJWK, jwtVerify, type JWK, type JWTPayload } from 'jose';
-import { nonEmptyString } from '../../shared/options.ts';
+import { nonEmptyString, show } from '../../shared/options.ts';
+import { principalOfArn } from '../iam-principal.ts';
 import type { UploadRequest } from './http.ts';
 
 /** Who uploads: whatever tells one person or system from another. */
@@ -47,6 +48,31 @@ export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticate
     const owner = claims?.[ownerClaim];
     if (claims === undefined || typeof owner !== 'string' || owner === '') return undefined;
     return { owner: `${issuer}|${owner}`, claims };
+  };
+}
+
+export interface IamAuthenticatorOptions {
+  /** ARNs of the IAM roles and users that may upload. A session counts as its role, whatever its name. */
+  readonly principals: readonly string[];
+}
+
+/**
+ * Authenticates by IAM behind a function URL or an API that has verified the signature (SigV4): the role or user owns
+ * what any session of it uploads, and is `aws:<account>:role/<name>` in records. Who is not listed is a stranger.
+ * Only for `uploadServiceLambda`: the local server knows no principals, so there everybody is a stranger.
+ * @throws {TypeError} naming the ARN that is wrong
+ */
+export function iamAuthenticator(options: IamAuthenticatorOptions): Authenticate {
+  const known = new Set(
+    options.principals.map((arn, index) => {
+      const principal = principalOfArn(arn);
+      if (principal !== undefined) return principal;
+      throw new TypeError(`principals.${index}: got ${show(arn)}, expected the ARN of an IAM role or user`);
+    }),
+  );
+  return ({ principal: arn = '' }) => {
+    const owner = principalOfArn(arn);
+    return Promise.resolve(owner !== undefined && known.has(owner) ? { owner } : undefined);
   };
 }
 

@@ -1,6 +1,8 @@
 export {
+  iamAuthenticator,
   jwtAuthenticator,
   type Authenticate,
+  type IamAuthenticatorOptions,
   type JwtAuthenticatorOptions,
   type UploadIdentity,
 } from './authenticate.ts';

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { redactingLogger, silentLogger, type Logger } from '../../shared/logger.ts';
 import { nonEmptyString, show } from '../../shared/options.ts';
+import { principalOfArn } from '../iam-principal.ts';
 import type { UrlService } from './core.ts';
 import { bodyTooLarge, handleRedeem, internalError, MAX_BODY_BYTES, type NeutralResponse } from './http.ts';
 
@@ -117,7 +118,7 @@ function declaredPrincipal(
   index: number,
 ): [field: string, principal: string | undefined] {
   const { arn, accessKeyId, clientId } = identity;
-  if (arn !== undefined) return [`identities.${index}.arn`, principalOf(arn)];
+  if (arn !== undefined) return [`identities.${index}.arn`, principalOfArn(arn)];
   const [name, value] = clientId === undefined ? ['accessKeyId', accessKeyId] : ['clientId', clientId];
   const field = `identities.${index}.${name}`;
   return [field, `${name}:${nonEmptyString(field, value)}`];
@@ -125,24 +126,11 @@ function declaredPrincipal(
 
 /** Every form in which a request's principal may have been declared, the most telling first. */
 function principalsOf({ iam, jwt }: NonNullable<z.output<typeof authorizerSchema>>): string[] {
-  const arn = principalOf(iam?.userArn ?? '');
+  const arn = principalOfArn(iam?.userArn ?? '');
   const client = jwt?.claims['client_id'] ?? jwt?.claims['azp'] ?? jwt?.claims['sub'];
   return [
     ...(arn === undefined ? [] : [arn]),
     ...(typeof iam?.accessKey === 'string' ? [`accessKeyId:${iam.accessKey}`] : []),
     ...(typeof client === 'string' ? [`clientId:${client}`] : []),
   ];
-}
-
-/**
- * One form for a role's own ARN and the ARN of a session of it, which has the role's name but not its path:
- * `arn:aws:iam::1:role/app/x` and `arn:aws:sts::1:assumed-role/x/session` are both `aws:1:role/x`. Names of roles are
- * unique in an account whatever their path; so are names of users.
- * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
- */
-function principalOf(arn: string): string | undefined {
-  const iam = /^arn:([\w-]+):iam::(\d{12}):(role|user)\/(?:[^/]+\/)*([^/]+)$/.exec(arn);
-  if (iam !== null) return `${iam[1]}:${iam[2]}:${iam[3]}/${iam[4]}`;
-  const session = /^arn:([\w-]+):sts::(\d{12}):assumed-role\/([^/]+)\/[^/]+$/.exec(arn);
-  return session === null ? undefined : `${session[1]}:${session[2]}:role/${session[3]}`;
 }

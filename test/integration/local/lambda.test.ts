@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 import { EventBridgeClient, DisableRuleCommand, PutRuleCommand } from '@aws-sdk/client-eventbridge';
 import {
@@ -7,35 +7,11 @@ import {
   SendMessageBatchCommand,
   SendMessageCommand,
 } from '@aws-sdk/client-sqs';
-import { SignatureV4 } from '@smithy/signature-v4';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createManualClock, startLocal, type LocalStack } from '../../../local/index.ts';
 import type { FunctionUrlEvent, LambdaContext, ScheduledEvent, SqsEvent } from '../../../local/index.ts';
-
-/** SHA-256, keyed or not, as the signer asks for it. */
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    const key = typeof secret === 'string' || secret === undefined ? secret : toBuffer(secret);
-    this.#hash = key === undefined ? createHash('sha256') : createHmac('sha256', key);
-  }
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(typeof data === 'string' ? data : toBuffer(data));
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-  reset(): void {
-    throw new Error('not needed');
-  }
-}
-
-function toBuffer(data: ArrayBuffer | ArrayBufferView): Buffer {
-  return ArrayBuffer.isView(data)
-    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-    : Buffer.from(data);
-}
+import { signedFetch } from '../../helpers/signed-fetch.ts';
 
 /** Values that come one by one, and can be awaited. */
 function mailbox<T>(): { put(value: T): void; next(): Promise<T> } {
@@ -212,24 +188,12 @@ describe('functionUrl', () => {
     await stack.close();
   });
 
-  const signed = async (url: string, body: string, secretAccessKey: string = 'secret'): Promise<Response> => {
-    const { host, pathname } = new URL(url);
-    const signer = new SignatureV4({
-      service: 'lambda',
+  const signed = async (url: string, body: string, secretAccessKey: string = 'secret'): Promise<Response> =>
+    await signedFetch(url, {
       region: stack.region,
       credentials: { accessKeyId: 'ARCHIVE', secretAccessKey },
-      sha256: Sha256,
-    });
-    const { headers } = await signer.sign({
-      method: 'POST',
-      protocol: 'http:',
-      hostname: host,
-      path: pathname,
-      headers: { host, 'content-type': 'application/json' },
       body,
     });
-    return await fetch(url, { method: 'POST', headers, body });
-  };
 
   it('hands over payload format 2.0, with the identity that signed', async () => {
     const events: FunctionUrlEvent[] = [];

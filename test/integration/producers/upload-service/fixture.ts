@@ -1,7 +1,7 @@
 import { generateKeyPair, exportJWK, SignJWT } from 'jose';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { request } from 'undici';
-import { offsetClock, startLocal, type LocalStack } from '../../../../local/index.ts';
+import { offsetClock, startLocal, type LocalIdentity, type LocalStack } from '../../../../local/index.ts';
 import {
   createClaimCheckSigner,
   createFileLinks,
@@ -34,6 +34,8 @@ export const POLICY: UploadPolicy = {
     },
   },
 };
+
+const OWNER: LocalIdentity = { accessKeyId: 'OWNER', secretAccessKey: 'secret of the owner' };
 
 /** A PNG of one pixel. */
 export const PNG = Buffer.from(
@@ -75,11 +77,14 @@ export async function startUploadFixture(
     readonly intake?: Partial<IntakeOptions>;
     readonly http?: Partial<UploadHttpOptions>;
     readonly policy?: UploadPolicy;
+    /** Who may call beside the account's owner. */
+    readonly identities?: readonly LocalIdentity[];
   } = {},
 ): Promise<UploadFixture> {
   const clock = offsetClock(systemClock);
   const stack = await startLocal({
     clock,
+    ...(options.identities === undefined ? {} : { identities: [OWNER, ...options.identities] }),
     buses: ['exchange'],
     buckets: ['control', 'payloads'],
     queues: [{ name: 'intake', deadLetterQueue: 'intake-dlq', visibilityTimeoutSeconds: 1 }],
