@@ -21,7 +21,7 @@ beforeAll(async () => {
   await copyFile(join(dir.path, 'up.env'), join(dir.path, '.waybill.env'));
   await writeFile(join(dir.path, 'report.txt'), 'hello from a partner\n');
   await writeRandomFile(join(dir.path, 'video.bin'), 18 * 1024 ** 2 + 7);
-  const text = await readFile(join(import.meta.dirname, '../../docs/uploads.md'), 'utf8');
+  const text = await readFile(join(import.meta.dirname, '../../README.md'), 'utf8');
   recipes = new Map(
     [...text.matchAll(/<!-- recipe: (\S+) -->\s*```sh\n([\s\S]*?)```/g)].map(([, name = '', code = '']) => [
       name,
@@ -35,7 +35,7 @@ afterAll(async () => {
   await dir[Symbol.asyncDispose]();
 });
 
-describe.skipIf(absent)('the curl recipes of docs/uploads.md, word for word', () => {
+describe.skipIf(absent)('the curl recipes of the README, word for word', () => {
   it.each([
     ['put', 'report.txt'],
     ['post', 'report.txt'],
