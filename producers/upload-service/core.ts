@@ -13,6 +13,7 @@ import { createUploadPresigner } from '../presign-upload.ts';
 import { createMultipartUploads } from './multipart.ts';
 import { resolveUploadPolicy, type ResolvedUploadPolicy, type UploadPolicy } from './policy.ts';
 import { UploadProblem } from './problem.ts';
+import { createQuota } from './quota.ts';
 import {
   createUploadRecords,
   toStatus,
@@ -111,6 +112,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   const presigner = createUploadPresigner({ store, client: s3, clock });
   const multipart = createMultipartUploads({ s3, store, presigner, ttlSeconds });
   const records = createUploadRecords(options.records);
+  const quota = createQuota((owner) => records.openOf(owner), policy.checkQuota);
   const iso = (ms: number): string => new Date(ms).toISOString();
 
   const recordOf = async (owner: string, uploadId: string): Promise<StoredUpload> => {
@@ -164,11 +166,22 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
 
   const open = async (owner: string, request: OpenRequest): Promise<OpenedUpload> => {
     policy.check(request);
-    policy.checkQuota(request, await records.openOf(owner));
-    const { name, mediaType, size, type, digest, data, partChecksums } = request;
     const method = methodFor(request);
     const eventId = mintEventId(clock, options.idRandom);
     const uploadId = uploadIdOf(owner, eventId);
+    await quota.admit(owner, { uploadId, size: request.size });
+    try {
+      return await openAdmitted(owner, request, { eventId, uploadId, method });
+    } finally {
+      quota.settle(owner, uploadId);
+    }
+  };
+
+  const openAdmitted = async (
+    owner: string,
+    { name, mediaType, size, type, digest, data, partChecksums }: OpenRequest,
+    { eventId, uploadId, method }: Pick<UploadRecord, 'eventId' | 'uploadId' | 'method'>,
+  ): Promise<OpenedUpload> => {
     const key = payloadKeyOf(uploadId);
     const nowMs = clock.nowMs();
     const record: UploadRecord = {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MAX_OBJECT_BYTES } from '../../shared/limits.ts';
 import { isAllowedMediaType } from './media-type.ts';
 import { UploadProblem } from './problem.ts';
+import type { OpenUploads } from './quota.ts';
 import { methodSchema, type OpenRequest } from './schema.ts';
 
 const ruleSchema = z.strictObject({
@@ -30,12 +31,6 @@ const policySchema = z.strictObject({
 /** What the upload service takes, as it is configured. */
 export type UploadPolicy = z.input<typeof policySchema>;
 
-/** What one owner has open. */
-export interface OpenUploads {
-  readonly uploads: number;
-  readonly bytes: number;
-}
-
 /** A policy, checked. */
 export interface ResolvedUploadPolicy {
   /**
@@ -44,7 +39,7 @@ export interface ResolvedUploadPolicy {
    */
   check(request: OpenRequest): void;
   /** @throws {UploadProblem} quota */
-  checkQuota(request: OpenRequest, open: OpenUploads): void;
+  readonly checkQuota: (upload: Pick<OpenRequest, 'size'>, open: OpenUploads) => void;
   /** For pages that explain a refusal before a byte is sent. */
   readonly types: Readonly<
     Record<string, { readonly mediaTypes: readonly string[]; readonly maxSizeBytes: number }>
@@ -98,7 +93,7 @@ export function resolveUploadPolicy(policy: UploadPolicy): ResolvedUploadPolicy 
         );
       }
     },
-    checkQuota({ size }, open) {
+    checkQuota: ({ size }, open) => {
       if (open.uploads + 1 > maxOpenUploads) {
         throw new UploadProblem('quota', `${open.uploads} uploads are open; finish or cancel some first.`, {
           maxOpenUploads,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Records } from '../../shared/records/index.ts';
+import type { CountedUpload } from './quota.ts';
 import { methodSchema, stateSchema, type UploadStatus } from './schema.ts';
 import { ownerTag, parseUploadId } from './upload-id.ts';
 
@@ -63,7 +64,7 @@ export interface UploadRecords {
   /** An owner's uploads, newest last. @param after an upload id; those opened later only */
   ofOwner(owner: string): AsyncIterable<string>;
   /** What an owner has open. */
-  openOf(owner: string): Promise<{ uploads: number; bytes: number }>;
+  openOf(owner: string): AsyncIterable<CountedUpload>;
   /** All open uploads, of every owner. */
   allOpen(): AsyncIterable<string>;
   /** Takes an upload out of those that are open. */
@@ -83,6 +84,11 @@ const split = (uploadId: string): string => {
 const recordKey = (uploadId: string): string => `${RECORDS}${split(uploadId)}.json`;
 const openKey = ({ uploadId, size }: Pick<UploadRecord, 'uploadId' | 'size'>): string =>
   `${OPEN}${split(uploadId)}.${size}`;
+
+function parseOpenKey(key: string): CountedUpload | undefined {
+  const [, tag, eventId, size] = /^uploads\/open\/([^/]+)\/([^/.]+)\.(\d+)$/.exec(key) ?? [];
+  return tag === undefined ? undefined : { uploadId: `${tag}.${eventId}`, size: Number(size) };
+}
 
 /** Keeps uploads in the control bucket. */
 export function createUploadRecords(records: Records): UploadRecords {
@@ -108,18 +114,16 @@ export function createUploadRecords(records: Records): UploadRecords {
         if (eventId !== undefined) yield `${tag}.${eventId}`;
       }
     },
-    async openOf(owner) {
-      const total = { uploads: 0, bytes: 0 };
+    async *openOf(owner) {
       for await (const { key } of records.list(`${OPEN}${ownerTag(owner)}/`)) {
-        total.uploads += 1;
-        total.bytes += Number(key.slice(key.lastIndexOf('.') + 1));
+        const { uploadId, size } = parseOpenKey(key) ?? {};
+        if (uploadId !== undefined && size !== undefined) yield { uploadId, size };
       }
-      return total;
     },
     async *allOpen() {
       for await (const { key } of records.list(OPEN)) {
-        const [, tag, eventId] = /^uploads\/open\/([^/]+)\/([^/.]+)\.\d+$/.exec(key) ?? [];
-        if (tag !== undefined && eventId !== undefined) yield `${tag}.${eventId}`;
+        const open = parseOpenKey(key);
+        if (open !== undefined) yield open.uploadId;
       }
     },
     async close(record) {

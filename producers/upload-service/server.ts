@@ -60,7 +60,7 @@ export async function startUploadServer(options: UploadServerOptions): Promise<U
   };
 
   const server = createServer(
-    { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000, maxHeaderSize: 16_384 },
+    { headersTimeout: 30_000, requestTimeout: 60_000, keepAliveTimeout: 5_000, maxHeaderSize: 16_384 },
     (request, response) => void serve(request, response).catch(() => response.destroy()), // the caller left
   );
   server.listen(port, host);

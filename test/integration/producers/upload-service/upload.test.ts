@@ -102,7 +102,7 @@ describe('a PUT', () => {
       state: 'refused',
       refusal: { code: 'media-type', detail: expect.stringContaining('announced as image/png') },
     });
-    expect(await versionsOf(body.uploadId)).toBe(0);
+    await expect.poll(() => versionsOf(body.uploadId)).toBe(0); // first it is written down, then it is done
     expect(eventsOf(body.eventId)).toEqual([]);
   });
 
