@@ -1,16 +1,23 @@
 import { createRequire } from 'node:module';
 import type * as Crc32 from '@node-rs/crc32';
+import { crc32cByTable, POLYNOMIAL } from './crc32c-table.ts';
 
 // By require: `import` of a CommonJS module loads Node's parser of such modules, 6 MB and 8 ms that nothing else needs.
 const require = createRequire(import.meta.url);
-const { crc32c: nativeCrc32c } = require('@node-rs/crc32') as typeof Crc32;
+const compute: (chunk: Uint8Array, previous: number) => number = load();
 
-/** Castagnoli polynomial, bit-reversed. @see https://www.rfc-editor.org/rfc/rfc3720#section-12.1 */
-const POLYNOMIAL = 0x82f63b78;
-
-/** CRC32C of `chunk`, going on from `previous`; an unsigned 32-bit number. Native: about 8 GB/s. */
+/** CRC32C of `chunk`, going on from `previous`; an unsigned 32-bit number. Native: about 8 GB/s, else by table. */
 export function crc32c(chunk: Uint8Array, previous = 0): number {
-  return nativeCrc32c(chunk, previous) >>> 0;
+  return compute(chunk, previous) >>> 0;
+}
+
+/** A bundle holds no native code, and not every platform has it: then the table does. */
+function load(): typeof compute {
+  try {
+    return (require('@node-rs/crc32') as typeof Crc32).crc32c;
+  } catch {
+    return crc32cByTable;
+  }
 }
 
 /** Base64 of the four bytes, big-endian, as `x-amz-checksum-crc32c` carries it. */
