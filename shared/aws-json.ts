@@ -21,6 +21,8 @@ export interface AwsJsonOptions {
   readonly service: string;
   /** Before the action in `x-amz-target`: `AmazonSQS`. */
   readonly targetPrefix: string;
+  /** Version of the protocol that the service speaks. @default '1.0' */
+  readonly version?: '1.0' | '1.1';
   readonly region: string;
   /** Where requests go, the path included. */
   readonly endpoint: URL;
@@ -56,13 +58,13 @@ const SKEW_MS = 300_000;
 const MAX_ANSWER_BYTES = 64 * 1024 ** 2;
 
 /**
- * A lean client of AWS's JSON protocol 1.0: connections are kept, the signing key is cached, and nothing else happens
+ * A lean client of AWS's JSON protocol: connections are kept, the signing key is cached, and nothing else happens
  * on the way. The SDK spends several times as much processor time on the same call.
  *
  * @see https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
  */
 export function createAwsJsonCaller(options: AwsJsonOptions): AwsJsonCaller {
-  const { service, targetPrefix, region, endpoint, credentials, clock } = options;
+  const { service, targetPrefix, region, endpoint, credentials, clock, version = '1.0' } = options;
   const signer = createSigV4Signer(service, region);
   const pool = new Pool(endpoint.origin, {
     connect: { timeout: CONNECT_TIMEOUT_MS },
@@ -84,7 +86,7 @@ export function createAwsJsonCaller(options: AwsJsonOptions): AwsJsonCaller {
           path,
           headers: {
             host,
-            'content-type': 'application/x-amz-json-1.0',
+            'content-type': `application/x-amz-json-${version}`,
             'x-amz-target': `${targetPrefix}.${action}`,
             'x-amzn-query-mode': 'true',
           },

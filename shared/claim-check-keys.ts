@@ -5,6 +5,9 @@ import { firstIssue } from './claim-check-claims.ts';
 import { show } from './options.ts';
 import { isPrefix, normalisePrefix } from './key-prefix.ts';
 
+/** Key in the control bucket under which the URL service finds the producers' public keys. */
+export const PRODUCER_KEYS_KEY = 'keys/producers.json';
+
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, 'expected 1 to 128 characters of A-Z a-z 0-9 . _ -');
 
 const PUBLIC_KEY_EXPECTED = 'expected an Ed25519 public key as JWK (kty OKP, crv Ed25519, x) or SPKI PEM';

@@ -1,18 +1,14 @@
 import * as z from 'zod';
+import {
+  jsonVariable,
+  logLevelVariable,
+  readFunctionEnvironment,
+} from '../../shared/function-environment.ts';
 import { jsonLogger } from '../../shared/json-logger.ts';
 import { resolveStore, resolveStores, type StoreOptions, type StoresOptions } from '../../shared/stores.ts';
 import { sweeperLambda } from './lambda.ts';
 import { sweepDefaults } from './options.ts';
 
-/** JSON text whose shape is checked by whoever takes it. */
-const json = z.string().transform((text, context): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    context.issues.push({ code: 'custom', message: 'expected JSON', input: text });
-    return z.NEVER;
-  }
-});
 const seconds = (defaultMs: number) =>
   z.coerce
     .number()
@@ -21,11 +17,11 @@ const seconds = (defaultMs: number) =>
 
 const environmentSchema = z.object({
   /** Stores by logical name. */
-  WAYBILL_STORES: json,
+  WAYBILL_STORES: jsonVariable,
   /** The control bucket. */
-  WAYBILL_CONTROL: json,
+  WAYBILL_CONTROL: jsonVariable,
   /** Names of the producers to sweep. */
-  WAYBILL_PRODUCERS: json.pipe(z.array(z.string().min(1)).min(1)),
+  WAYBILL_PRODUCERS: jsonVariable.pipe(z.array(z.string().min(1)).min(1)),
   /** Life of the URLs that are signed on the way, in seconds; 0 publishes without. */
   WAYBILL_URL_TTL_SECONDS: z.coerce.number().int().min(0).max(604_800).default(sweepDefaults.urlTtlSeconds),
   /** How long an event may wait in the outbox before it counts as left there. */
@@ -36,7 +32,7 @@ const environmentSchema = z.object({
   WAYBILL_DELETE: z.enum(['true', 'false']).default('false'),
   /** How long what is unfinished is kept at least. */
   WAYBILL_GRACE_SECONDS: seconds(sweepDefaults.graceMs),
-  WAYBILL_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  WAYBILL_LOG_LEVEL: logLevelVariable,
   /** Region of the buses; Lambda sets it. */
   AWS_REGION: z.string().min(1),
   /** For tests: another endpoint than AWS's. */
@@ -50,12 +46,7 @@ const environmentSchema = z.object({
 export function sweeperFunction(
   env: Readonly<Record<string, string | undefined>>,
 ): ReturnType<typeof sweeperLambda> {
-  const parsed = environmentSchema.safeParse(env);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new TypeError(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
-  }
-  const settings = parsed.data;
+  const settings = readFunctionEnvironment(environmentSchema, env);
   const stores = settings.WAYBILL_STORES as StoresOptions;
   const control = settings.WAYBILL_CONTROL as StoreOptions;
   resolveStores(stores);

@@ -1,22 +1,18 @@
 import * as z from 'zod';
 import { parseProducerKeys } from '../../shared/claim-check.ts';
 import { systemClock } from '../../shared/clock.ts';
+import { environmentCredentials } from '../../shared/environment-credentials.ts';
+import {
+  jsonVariable,
+  logLevelVariable,
+  readFunctionEnvironment,
+} from '../../shared/function-environment.ts';
 import { jsonLogger } from '../../shared/json-logger.ts';
 import { resolveStores, type StoresOptions } from '../../shared/stores.ts';
 import { createUrlServiceCore } from './core.ts';
 import { urlServiceLambda } from './lambda.ts';
 import { createReloadingVerifier } from './reloading-verifier.ts';
 import { createSignedStore } from './signed-store.ts';
-
-/** JSON text whose shape is checked by whoever takes it. */
-const json = z.string().transform((text, context): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    context.issues.push({ code: 'custom', message: 'expected JSON', input: text });
-    return z.NEVER;
-  }
-});
 
 const rights = {
   /** Who the caller is to claim checks, rates and logs. */
@@ -27,9 +23,9 @@ const rights = {
 
 const environmentSchema = z.object({
   /** Stores by logical name. */
-  WAYBILL_STORES: json,
+  WAYBILL_STORES: jsonVariable,
   /** Bucket, region and key of the list of the producers' public keys. */
-  WAYBILL_PRODUCER_KEYS: json.pipe(
+  WAYBILL_PRODUCER_KEYS: jsonVariable.pipe(
     z.object({
       bucket: z.string().min(1),
       region: z.string().min(1),
@@ -39,7 +35,7 @@ const environmentSchema = z.object({
     }),
   ),
   /** Who may call, and for what: by the ARN of a role or user, or by the client id of a partner's tokens. */
-  WAYBILL_CALLERS: json.pipe(
+  WAYBILL_CALLERS: jsonVariable.pipe(
     z.array(
       z.union([
         z.strictObject({ arn: z.string(), ...rights }),
@@ -50,7 +46,7 @@ const environmentSchema = z.object({
   WAYBILL_URL_TTL_SECONDS: z.coerce.number().int().min(1).max(604_800).default(900),
   /** Claim checks a second that one caller may present to one instance of the function, in the long run. */
   WAYBILL_CALLS_PER_SECOND: z.coerce.number().min(0.001).default(100),
-  WAYBILL_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  WAYBILL_LOG_LEVEL: logLevelVariable,
 });
 
 /**
@@ -61,19 +57,10 @@ const environmentSchema = z.object({
 export function urlServiceFunction(
   env: Readonly<Record<string, string | undefined>>,
 ): ReturnType<typeof urlServiceLambda> {
-  const parsed = environmentSchema.safeParse(env);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new TypeError(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
-  }
-  const settings = parsed.data;
+  const settings = readFunctionEnvironment(environmentSchema, env);
   const clock = systemClock;
   const logger = jsonLogger({ level: settings.WAYBILL_LOG_LEVEL });
-  const credentials = () => ({
-    accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '',
-    secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '',
-    ...(env['AWS_SESSION_TOKEN'] === undefined ? {} : { sessionToken: env['AWS_SESSION_TOKEN'] }),
-  });
+  const credentials = environmentCredentials(env);
   const { key, endpoint, pathStyle = endpoint !== undefined, ...place } = settings.WAYBILL_PRODUCER_KEYS;
   const keyStore = createSignedStore({ store: { ...place, endpoint, pathStyle }, credentials, clock });
   const callers = settings.WAYBILL_CALLERS;
