@@ -17,8 +17,12 @@ const manifest = JSON.parse(await readFile('package.json', 'utf8')) as {
 const commands = Object.values(manifest.bin);
 /** What `waybill/infra` bundles for Lambda. */
 const functions = [
-  './dist/producers/sweeper/function-entry.js',
   './dist/producers/url-service/function-entry.js',
+  './dist/producers/sweeper/function-entry.js',
+  './dist/producers/signing-key/function-entry.js',
+  './dist/producers/upload-service/http-entry.js',
+  './dist/producers/upload-service/intake-entry.js',
+  './dist/producers/upload-service/sweep-entry.js',
 ];
 const modules = Object.values(manifest.exports).flatMap((to) => (typeof to === 'string' ? [] : [to.default]));
 await build({

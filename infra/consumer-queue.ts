@@ -1,11 +1,10 @@
-import { Duration } from 'aws-cdk-lib';
-import * as events from 'aws-cdk-lib/aws-events';
-import * as iam from 'aws-cdk-lib/aws-iam';
-import * as sqs from 'aws-cdk-lib/aws-sqs';
+import type * as events from 'aws-cdk-lib/aws-events';
+import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { consumerRulePattern, type TopologyConsumer } from '../shared/topology.ts';
-import { acknowledge } from './acknowledge.ts';
+import { consumerRulePattern, MAX_QUEUE_RETENTION_DAYS, type TopologyConsumer } from '../shared/topology.ts';
 import { allow } from './allow.ts';
+import { deliveredQueue, type DeliveredQueueProps } from './delivered-queue.ts';
 import type { ExchangeBus } from './exchange-bus.ts';
 
 export interface ConsumerQueueProps {
@@ -13,19 +12,8 @@ export interface ConsumerQueueProps {
   /** Name, and types or pattern; queue settings have their defaults. */
   readonly consumer: Pick<TopologyConsumer, 'name'> & Partial<TopologyConsumer>;
   /** Names of what is made. @default - CloudFormation makes them up */
-  readonly names?: {
-    readonly queue: string;
-    readonly deadLetterQueue: string;
-    readonly targetDeadLetterQueue: string;
-    readonly rule: string;
-  };
+  readonly names?: NonNullable<DeliveredQueueProps['names']>;
 }
-
-/** How long EventBridge tries to deliver: its maximum. @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html */
-const DELIVERY = { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 };
-
-/** Longest that a queue keeps a message, in days. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
-const MAX_RETENTION_DAYS = 14;
 
 /**
  * One consumer's queue, the rule that fills it, and two dead-letter queues: one for what could not be handled, one for
@@ -47,56 +35,24 @@ export class ConsumerQueue extends Construct {
     const { bus, consumer, names } = props;
     this.consumer = consumer.name;
     this.visibilityTimeoutSeconds = consumer.visibilityTimeoutSeconds ?? 60;
-    const common = { encryption: sqs.QueueEncryption.SQS_MANAGED, enforceSSL: true } as const;
-    const last = { ...common, retentionPeriod: Duration.days(MAX_RETENTION_DAYS) };
-    this.deadLetterQueue = new sqs.Queue(this, 'DeadLetters', { ...last, ...named(names?.deadLetterQueue) });
-    this.undeliveredQueue = new sqs.Queue(this, 'Undelivered', {
-      ...last,
-      ...named(names?.targetDeadLetterQueue),
-      redriveAllowPolicy: { redrivePermission: sqs.RedrivePermission.DENY_ALL },
-    });
-    this.queue = new sqs.Queue(this, 'Queue', {
-      ...common,
-      ...named(names?.queue),
-      retentionPeriod: Duration.days(consumer.retentionDays ?? MAX_RETENTION_DAYS),
-      visibilityTimeout: Duration.seconds(this.visibilityTimeoutSeconds),
-      receiveMessageWaitTime: Duration.seconds(20),
-      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: consumer.maxReceiveCount ?? 20 },
-    });
-    this.rule = new events.CfnRule(this, 'Rule', {
-      eventBusName: bus.busName,
-      ...(names === undefined ? {} : { name: names.rule }),
+    const made = deliveredQueue(this, {
+      busName: bus.busName,
+      pattern: consumerRulePattern(consumer),
       description: `Events for ${consumer.name}, and replays for it or for everyone.`,
-      eventPattern: consumerRulePattern(consumer),
-      targets: [
-        {
-          id: 'queue',
-          arn: this.queue.queueArn,
-          deadLetterConfig: { arn: this.undeliveredQueue.queueArn },
-          retryPolicy: DELIVERY,
-        },
-      ],
+      visibilityTimeoutSeconds: this.visibilityTimeoutSeconds,
+      retentionDays: consumer.retentionDays ?? MAX_QUEUE_RETENTION_DAYS,
+      maxReceiveCount: consumer.maxReceiveCount ?? 20,
+      names,
     });
-    for (const queue of [this.queue, this.undeliveredQueue]) this.#letRuleSend(queue);
-    acknowledge(
-      this.undeliveredQueue,
-      'SQS3',
-      'It is itself the dead-letter queue of the rule that fills the queue.',
-    );
+    this.queue = made.queue;
+    this.deadLetterQueue = made.deadLetterQueue;
+    this.undeliveredQueue = made.undeliveredQueue;
+    this.rule = made.rule;
   }
 
   /** Lets a role take messages, and put aside what cannot be handled. */
   grantConsume(role: iam.IRole): void {
-    allow(role, {
-      sid: 'Consume',
-      actions: [
-        'sqs:ReceiveMessage',
-        'sqs:DeleteMessage',
-        'sqs:ChangeMessageVisibility',
-        'sqs:GetQueueAttributes',
-      ],
-      resources: [this.queue.queueArn],
-    });
+    allowReceive(role, this.queue);
     allow(role, {
       sid: 'PutAside',
       // Its URL is looked up: the queue names its dead-letter queue by ARN only.
@@ -104,20 +60,18 @@ export class ConsumerQueue extends Construct {
       resources: [this.deadLetterQueue.queueArn],
     });
   }
-
-  #letRuleSend(queue: sqs.Queue): void {
-    queue.addToResourcePolicy(
-      new iam.PolicyStatement({
-        sid: 'OnlyItsRuleDelivers',
-        principals: [new iam.ServicePrincipal('events.amazonaws.com')],
-        actions: ['sqs:SendMessage'],
-        resources: [queue.queueArn],
-        conditions: { ArnEquals: { 'aws:SourceArn': this.rule.attrArn } },
-      }),
-    );
-  }
 }
 
-function named(queueName: string | undefined): { readonly queueName?: string } {
-  return queueName === undefined ? {} : { queueName };
+/** Lets a role take messages from a queue. */
+export function allowReceive(role: iam.IRole, queue: sqs.IQueue): void {
+  allow(role, {
+    sid: 'Consume',
+    actions: [
+      'sqs:ReceiveMessage',
+      'sqs:DeleteMessage',
+      'sqs:ChangeMessageVisibility',
+      'sqs:GetQueueAttributes',
+    ],
+    resources: [queue.queueArn],
+  });
 }

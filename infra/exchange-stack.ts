@@ -1,29 +1,37 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
+import * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import {
   consumerNames,
   deliveryTimesOf,
   exchangeNames,
   PAYLOAD_PREFIX,
-  PAYLOAD_STORE,
   resolveTopology,
   TOPOLOGY_METADATA,
   type Topology,
   type TopologyConsumer,
   type TopologyInput,
+  UPLOAD_PREFIX,
 } from '../shared/topology.ts';
 import { AccessLogs } from './access-logs.ts';
 import { ConsumerQueue } from './consumer-queue.ts';
-import { ConsumerRole } from './consumer-role.ts';
+import { ConsumerRole, type ConsumerAccess } from './consumer-role.ts';
 import { ControlBucket } from './control-bucket.ts';
+import { ExchangeAlarms, type AlarmThresholds } from './exchange-alarms.ts';
 import { ExchangeBus } from './exchange-bus.ts';
+import { ExchangeDashboard } from './exchange-dashboard.ts';
+import { ExchangeMetrics } from './exchange-metrics.ts';
+import { KeyRotation } from './key-rotation.ts';
 import { PayloadBucket } from './payload-bucket.ts';
 import { principalsOf } from './principals.ts';
 import { ProducerRole } from './producer-role.ts';
 import { ReplayRole } from './replay-role.ts';
 import { RevokerRole } from './revoker-role.ts';
 import { SigningKey } from './signing-key.ts';
+import { controlJson, storesJson } from './stores-json.ts';
+import { Sweeper } from './sweeper.ts';
+import { UploadService, type UploadServiceProps } from './upload-service.ts';
 import { UrlService, type PartnerAccess } from './url-service.ts';
 
 export interface ExchangeStackProps extends StackProps {
@@ -41,6 +49,21 @@ export interface ExchangeStackProps extends StackProps {
   readonly sourceVpces?: readonly string[];
   /** CIDR ranges, if payloads shall be reached from those only. @default - from anywhere */
   readonly sourceIps?: readonly string[];
+  /** Days after which signing keys are rotated, 1 to 1,000. @default 90 */
+  readonly keyRotationDays?: number;
+  /** How often outboxes are swept, in minutes, 1 to 1,440. @default 5 */
+  readonly sweepMinutes?: number;
+  /** Take uploads from browsers and partners. @default - no */
+  readonly uploads?: Omit<
+    UploadServiceProps,
+    'payloads' | 'control' | 'bus' | 'rotation' | 'retainDays' | 'origins' | 'secretName' | 'logDays'
+  >;
+  /** Make no dashboard and no alarms. @default false */
+  readonly withoutMonitoring?: boolean;
+  /** From where on the alarms go off. @default - the alarms' own */
+  readonly alarmThresholds?: AlarmThresholds;
+  /** ARN of the SNS topic that is told of alarms. @default - nobody is told */
+  readonly alarmTopicArn?: string;
   /** Who may replay and redrive. @default - whom this account's administrators let */
   readonly replayPrincipals?: readonly string[];
   /** Who may revoke and erase. @default - whom this account's administrators let */
@@ -57,6 +80,10 @@ export class ExchangeStack extends Stack {
   readonly control: ControlBucket;
   readonly bus: ExchangeBus;
   readonly urlService: UrlService;
+  readonly rotation: KeyRotation;
+  readonly uploads: UploadService | undefined;
+  readonly sweeper: Sweeper | undefined;
+  readonly alarms: ExchangeAlarms | undefined;
   readonly producers: ReadonlyMap<string, ProducerRole>;
   readonly consumers: ReadonlyMap<string, { readonly queue: ConsumerQueue; readonly role: ConsumerRole }>;
   readonly replay: ReplayRole;
@@ -84,7 +111,7 @@ export class ExchangeStack extends Stack {
       urlMaxAgeSeconds: topology.urlMaxAgeSeconds,
       writeOncePrefixes: topology.writeOncePrefixes,
       origins: topology.origins,
-      announceObjects: topology.origins.length > 0,
+      announceObjects: topology.origins.length > 0 || props.uploads !== undefined,
       ...(props.sourceVpces === undefined ? {} : { sourceVpces: props.sourceVpces }),
       ...(props.sourceIps === undefined ? {} : { sourceIps: props.sourceIps }),
     });
@@ -106,13 +133,18 @@ export class ExchangeStack extends Stack {
         ? {}
         : { reservedConcurrency: props.urlServiceConcurrency }),
     });
-    this.producers = this.#addProducers();
+    this.rotation = new KeyRotation(this, 'KeyRotation', {
+      control: this.control,
+      logDays: retention.logDays,
+    });
+    this.producers = this.#addProducers(props);
+    this.uploads = this.#addUploads(props);
     this.consumers = this.#addConsumers();
     this.replay = new ReplayRole(this, 'Replay', {
       assumedBy: principalsOf(props.replayPrincipals ?? []),
       bus: this.bus,
       control: this.control,
-      sources: topology.producers.map(({ name }) => name),
+      sources: [...topology.producers.map(({ name }) => name), ...this.#uploader()],
       queues: [...this.consumers.values()].map(({ queue }) => queue),
     });
     this.revoker = new RevokerRole(this, 'Revoker', {
@@ -120,8 +152,122 @@ export class ExchangeStack extends Stack {
       payloads: this.payloads,
       control: this.control,
     });
-    for (const [name, { role }] of this.producers) this.bus.reserveSource(name, [role, this.replay.role]);
+    this.sweeper = this.#addSweeper(props);
+    this.#reserveSources();
+    this.alarms = props.withoutMonitoring === true ? undefined : this.#addMonitoring(props);
     this.#addOutputs(props.partners);
+  }
+
+  #addSweeper({ urlTtlSeconds, sweepMinutes }: ExchangeStackProps): Sweeper | undefined {
+    if (this.producers.size === 0) return undefined;
+    return new Sweeper(this, 'Sweeper', {
+      producers: [...this.producers.keys()],
+      payloads: this.payloads,
+      control: this.control,
+      bus: this.bus,
+      logDays: this.topology.retention.logDays,
+      ...(urlTtlSeconds === undefined ? {} : { urlTtlSeconds }),
+      ...(sweepMinutes === undefined ? {} : { everyMinutes: sweepMinutes }),
+    });
+  }
+
+  #addUploads(props: ExchangeStackProps): UploadService | undefined {
+    if (props.uploads === undefined) return undefined;
+    const { retention, origins, producers } = this.topology;
+    const { producer = 'uploads' } = props.uploads;
+    if (producers.some(({ name }) => name === producer))
+      throw new TypeError(`uploads.producer: got ${producer}, expected a name that no producer has`);
+    return new UploadService(this, 'Uploads', {
+      ...props.uploads,
+      producer,
+      payloads: this.payloads,
+      control: this.control,
+      bus: this.bus,
+      rotation: this.rotation,
+      retainDays: retention.payloadDays,
+      origins,
+      secretName: `${this.topology.name}/signing-key/${producer}`,
+      logDays: retention.logDays,
+    });
+  }
+
+  /** The producer in whose name uploads are published, if there is one. */
+  #uploader(): readonly string[] {
+    return this.uploads === undefined ? [] : [this.uploads.producer];
+  }
+
+  #reserveSources(): void {
+    const { sweeper, uploads, replay } = this;
+    const sweeping = sweeper === undefined ? [] : [sweeper.function.role];
+    for (const [name, { role }] of this.producers)
+      this.bus.reserveSource(name, [role, replay.role, ...sweeping]);
+    if (uploads !== undefined) this.bus.reserveSource(uploads.producer, [uploads.publisherRole, replay.role]);
+  }
+
+  #addMonitoring({ alarmTopicArn, alarmThresholds }: ExchangeStackProps): ExchangeAlarms {
+    const { topology, bus, payloads, urlService, uploads, sweeper } = this;
+    const consumers = [...this.consumers.values()].map(({ queue }) => queue);
+    const metrics = new ExchangeMetrics(this, 'Metrics', {
+      bus,
+      payloads,
+      urlService,
+      consumers,
+      namespace: `Waybill/${topology.name}`,
+    });
+    const alarms = new ExchangeAlarms(this, 'Alarms', {
+      name: topology.name,
+      metrics,
+      bus,
+      urlService,
+      consumers,
+      ...(uploads === undefined ? {} : { queues: { 'upload-intake': uploads.intake.delivered } }),
+      functions: {
+        'key-rotation': this.rotation.function,
+        ...(sweeper === undefined ? {} : { sweeper: sweeper.function }),
+        ...(uploads === undefined
+          ? {}
+          : {
+              'upload-service': uploads.http,
+              'upload-intake': uploads.intake.function,
+              'upload-sweep': uploads.sweep,
+            }),
+      },
+      ...(alarmThresholds === undefined ? {} : { thresholds: alarmThresholds }),
+      ...(alarmTopicArn === undefined
+        ? {}
+        : { topic: sns.Topic.fromTopicArn(this, 'AlarmTopic', alarmTopicArn) }),
+    });
+    new ExchangeDashboard(this, 'Dashboard', {
+      dashboardName: topology.name,
+      metrics,
+      alarms,
+      urlService,
+      consumers,
+    });
+    return alarms;
+  }
+
+  /**
+   * What a consumer's own function, service or role needs of the exchange.
+   * @throws {RangeError} if the topology has no such consumer
+   * @example
+   * new ConsumerFunction(stack, 'Archive', { ...exchange.forConsumer('archive'), entry: 'src/archive.ts' });
+   */
+  forConsumer(name: string): ConsumerAccess {
+    const made = this.consumers.get(name);
+    const described = this.topology.consumers.find((consumer) => consumer.name === name);
+    if (made === undefined || described === undefined)
+      throw new RangeError(
+        `consumer: got ${name}, expected one of the topology: ${[...this.consumers.keys()].join(', ')}`,
+      );
+    return {
+      queue: made.queue,
+      urlService: this.urlService,
+      control: this.control,
+      payloads: this.payloads,
+      types: described.types ?? '*',
+      prefixes: this.#prefixesFor(described),
+    };
   }
 
   #encryptionKey({ encryptionKey }: ExchangeStackProps): kms.IKey | undefined {
@@ -132,11 +278,15 @@ export class ExchangeStack extends Stack {
     });
   }
 
-  #addProducers(): ReadonlyMap<string, ProducerRole> {
+  #addProducers({ keyRotationDays }: ExchangeStackProps): ReadonlyMap<string, ProducerRole> {
     const { topology, payloads, control, bus } = this;
-    const made = topology.producers.map(({ name, types, principals }) => {
+    const made = topology.producers.map(({ name, types, principals, retainDays }) => {
       const key = new SigningKey(this, `SigningKey-${name}`, {
         producer: name,
+        rotation: this.rotation,
+        prefixes: [`${PAYLOAD_PREFIX}${name}/`],
+        retainDays,
+        ...(keyRotationDays === undefined ? {} : { everyDays: keyRotationDays }),
         secretName: `${topology.name}/signing-key/${name}`,
       });
       const role = new ProducerRole(this, `Producer-${name}`, {
@@ -166,25 +316,28 @@ export class ExchangeStack extends Stack {
         urlService: this.urlService,
         control: this.control,
         types: consumer.types ?? '*',
-        prefixes: prefixesFor(consumer),
+        prefixes: this.#prefixesFor(consumer),
       });
       return [consumer.name, { queue, role }] as const;
     });
     return new Map(made);
   }
 
+  /** Prefixes of the payloads that a consumer may ask for. */
+  #prefixesFor({ producers }: TopologyConsumer): readonly string[] {
+    const uploader = this.#uploader();
+    if (producers === '*') return [PAYLOAD_PREFIX, ...(uploader.length === 0 ? [] : [UPLOAD_PREFIX])];
+    return producers.map((producer) =>
+      uploader.includes(producer) ? UPLOAD_PREFIX : `${PAYLOAD_PREFIX}${producer}/`,
+    );
+  }
+
   /** What `.env` of producers and consumers needs, and what operators look for. */
   #addOutputs(partners: PartnerAccess | undefined): void {
-    const { region } = this;
     const output = (id: string, value: string, description: string): CfnOutput =>
       new CfnOutput(this, id, { value, description });
-    const store = (bucket: string): object => ({ bucket, region });
-    output(
-      'Stores',
-      this.toJsonString({ [PAYLOAD_STORE]: store(this.payloads.bucket.bucketName) }),
-      'WAYBILL_STORES',
-    );
-    output('ControlStore', this.toJsonString(store(this.control.bucket.bucketName)), 'WAYBILL_CONTROL');
+    output('Stores', storesJson(this.payloads), 'WAYBILL_STORES');
+    output('ControlStore', controlJson(this.control), 'WAYBILL_CONTROL');
     output('BusName', this.bus.busName, 'WAYBILL_BUS');
     output('Delivery', this.toJsonString(deliveryTimesOf(this.topology)), 'WAYBILL_DELIVERY of producers');
     output('UrlServiceUrl', this.urlService.url.url, 'WAYBILL_URL_SERVICE');
@@ -196,14 +349,11 @@ export class ExchangeStack extends Stack {
       output(`ConsumerRole${plain(name)}`, role.role.roleArn, `Role of the consumer ${name}`);
       output(`Queue${plain(name)}`, queue.queue.queueUrl, `WAYBILL_QUEUE of the consumer ${name}`);
     }
+    if (this.uploads !== undefined)
+      output('UploadServiceUrl', this.uploads.url, 'WAYBILL_UPLOADS: what browsers and partners call');
     output('ReplayRole', this.replay.role.roleArn, 'Role for replay and redrive');
     output('RevokerRole', this.revoker.role.roleArn, 'Role for revoking and erasing');
   }
-}
-
-/** Prefixes of the payloads that a consumer may ask for. */
-function prefixesFor({ producers }: TopologyConsumer): readonly string[] {
-  return producers === '*' ? [PAYLOAD_PREFIX] : producers.map((producer) => `${PAYLOAD_PREFIX}${producer}/`);
 }
 
 /** @throws {RangeError} if the bucket refuses URLs that the URL service says are good */

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
@@ -8,12 +8,16 @@ import { bundle, RUNTIME } from './bundle.ts';
 
 export interface WaybillFunctionProps {
   readonly description: string;
-  /** File of the entry; exports `handler`. */
+  /** File of the entry. */
   readonly entry: string;
+  /** Name of the export that is called. @default 'handler' */
+  readonly exported?: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
   /** In MiB. @default 512 */
   readonly memoryMiB?: number;
+  /** Room in `/tmp`, in MiB. @default 512 */
+  readonly ephemeralStorageMiB?: number;
   /** Most instances at once; `undefined` leaves it to the account. */
   readonly reservedConcurrency?: number | undefined;
   /** Days that logs are kept. @default 90 */
@@ -47,9 +51,12 @@ export class WaybillFunction extends Construct {
       description: props.description,
       runtime: RUNTIME,
       architecture: lambda.Architecture.ARM_64,
-      handler: 'index.handler',
+      handler: `index.${props.exported ?? 'handler'}`,
       code: bundle(props.entry),
       memorySize: props.memoryMiB ?? 512,
+      ...(props.ephemeralStorageMiB === undefined
+        ? {}
+        : { ephemeralStorageSize: Size.mebibytes(props.ephemeralStorageMiB) }),
       timeout: Duration.seconds(props.timeoutSeconds),
       role: this.role.withoutPolicyUpdates(),
       logGroup: this.logGroup,

@@ -35,6 +35,9 @@ export interface PayloadBucketProps {
   readonly announceObjects?: boolean;
 }
 
+/** Id of the filter of S3's request metrics: payloads only. */
+export const REQUEST_METRICS_ID = 'payloads';
+
 /** Headers of S3's answers that a page must be able to read to verify and to resume. */
 const EXPOSED_HEADERS = [
   'ETag',
@@ -91,7 +94,7 @@ export class PayloadBucket extends Construct {
           abortIncompleteMultipartUploadAfter: Duration.days(props.unfinishedUploadDays ?? 7),
         },
       ],
-      metrics: [{ id: 'payloads', prefix: PAYLOAD_PREFIX }],
+      metrics: [{ id: REQUEST_METRICS_ID, prefix: PAYLOAD_PREFIX }],
       ...(origins.length === 0 ? {} : { cors: [corsRule(origins)] }),
     });
     props.accessLogs.logAccessTo(this.bucket, 'payloads/');

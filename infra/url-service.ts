@@ -6,15 +6,14 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { PAYLOAD_PREFIX, PAYLOAD_STORE, UPLOAD_PREFIX } from '../shared/topology.ts';
+import { PRODUCER_KEYS_KEY } from '../shared/claim-check-keys.ts';
+import { PAYLOAD_PREFIX, UPLOAD_PREFIX } from '../shared/topology.ts';
 import { allow } from './allow.ts';
 import { entryOf } from './bundle.ts';
 import { allowKey, type ControlBucket } from './control-bucket.ts';
 import { retentionOf, WaybillFunction } from './function.ts';
 import type { PayloadBucket } from './payload-bucket.ts';
-
-/** Key in the control bucket under which the URL service finds the producers' public keys. */
-export const PRODUCER_KEYS_KEY = 'keys/producers.json';
+import { storesJson } from './stores-json.ts';
 
 /** Most characters that Lambda takes for all variables of a function. @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const MAX_ENVIRONMENT = 4_096;
@@ -76,9 +75,7 @@ export class UrlService extends Construct {
       reservedConcurrency: reservedConcurrency === false ? undefined : reservedConcurrency,
       ...(props.logDays === undefined ? {} : { logDays: props.logDays }),
       environment: {
-        WAYBILL_STORES: Stack.of(this).toJsonString({
-          [PAYLOAD_STORE]: { bucket: payloads.bucket.bucketName, region },
-        }),
+        WAYBILL_STORES: storesJson(payloads),
         WAYBILL_PRODUCER_KEYS: Stack.of(this).toJsonString({
           bucket: control.bucket.bucketName,
           region,

@@ -43,6 +43,7 @@ const NAME_PROPERTY: Readonly<Record<string, string>> = {
   'AWS::Lambda::Function': 'FunctionName',
   'AWS::SecretsManager::Secret': 'Name',
   'AWS::Logs::LogGroup': 'LogGroupName',
+  'AWS::CloudWatch::Alarm': 'AlarmName',
 };
 
 /** What an ARN says between `arn:aws:` and the name; `$` stands for region and account. */
@@ -55,6 +56,7 @@ const ARN_MIDDLE: Readonly<Record<string, string>> = {
   'AWS::Lambda::Function': 'lambda:$:function:',
   'AWS::KMS::Key': 'kms:$:key/',
   'AWS::ECS::Cluster': 'ecs:$:cluster/',
+  'AWS::CloudWatch::Alarm': 'cloudwatch:$:alarm:',
 };
 
 /** Types whose `Ref` is their ARN. */
@@ -110,6 +112,8 @@ export function createReferences(template: CloudFormation, place: Place): Refere
     if (wanted === 'Arn') return arn(id);
     if (wanted === 'QueueName' || wanted === 'Name') return name(id);
     if (wanted === 'FunctionUrl') return `https://${id.toLowerCase()}.lambda-url.${region}.on.aws/`;
+    if (wanted === 'ApiEndpoint') return `https://${id.toLowerCase()}.execute-api.${region}.amazonaws.com`;
+    if (wanted === 'GroupId') return `sg-${id.toLowerCase()}`;
     throw new TypeError(`${id}: nobody knows its ${wanted}`);
   };
 

@@ -1,12 +1,12 @@
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
 import { Validations } from 'aws-cdk-lib';
-import type { ExchangeStackProps } from '../../infra/index.ts';
+import type { ExchangeStack } from '../../infra/index.ts';
+import { synthEverything } from './everything.ts';
 import { synth } from './synth.ts';
 
 /** Findings that nobody has explained, and the explanations given. */
-function check(props: Partial<ExchangeStackProps>) {
-  const { stack } = synth(props);
+function check(stack: ExchangeStack) {
   const { violations } = new AwsSolutionsChecks().validateScope(stack);
   const findings = violations.flatMap(({ ruleName, violatingResources }) =>
     violatingResources.map(({ constructPath }) => `${ruleName} at ${constructPath ?? '?'}`),
@@ -20,21 +20,17 @@ function check(props: Partial<ExchangeStackProps>) {
 }
 
 describe("cdk-nag's AWS Solutions", () => {
-  it.each<[string, Partial<ExchangeStackProps>]>([
-    ['the exchange', {}],
-    ['with a key of its own', { encryptionKey: 'new' }],
-    [
-      'with partners',
-      {
-        partners: {
-          issuer: 'https://login.example.com',
-          audience: ['waybill'],
-          clients: { acme: { caller: 'acme', types: '*', prefixes: ['payloads/scanner/'] } },
-        },
-      },
-    ],
-  ])('finds nothing unexplained in %s', (_what, props) => {
-    const { findings, reasons } = check(props);
+  const partners = {
+    issuer: 'https://login.example.com',
+    audience: ['waybill'],
+    clients: { acme: { caller: 'acme', types: '*', prefixes: ['payloads/scanner/'] } },
+  } as const;
+
+  it.each<[string, () => { readonly stack: ExchangeStack }]>([
+    ['the exchange', () => synth()],
+    ['an exchange with all that there is', () => synthEverything({ encryptionKey: 'new', partners })],
+  ])('finds nothing unexplained in %s', (_what, made) => {
+    const { findings, reasons } = check(made().stack);
     expect(findings).toEqual([]);
     expect(reasons.length).toBeGreaterThan(5);
     for (const [rule, reason] of reasons) {

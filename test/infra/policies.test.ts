@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { evaluate, readPolicy, type ContextValues, type PolicyPrincipal } from '../../local/policy.ts';
 import { deploy, type Deployed } from '../helpers/cloudformation.ts';
-import { synth } from './synth.ts';
+import { synthEverything } from './everything.ts';
 
 const ACCOUNT = '123456789012';
 const PLACE = { account: ACCOUNT, region: 'eu-central-1' };
@@ -15,6 +15,13 @@ const ROLES = {
   urlService: 'UrlService',
   replayer: 'ReplayRole',
   revoker: 'RevokerRole',
+  sweeper: 'SweeperSweepRole',
+  rotation: 'KeyRotationRotateRole',
+  uploadHttp: 'UploadsHttpRole',
+  uploadIntake: 'UploadsIntakeTakeRole',
+  uploadSweep: 'UploadsSweepRole',
+  consumerFunction: 'ArchiveFunctionConsumerRole',
+  consumerService: 'LedgerServiceRole',
 } as const;
 
 type Who = keyof typeof ROLES | 'stranger' | 'admin' | 'otherAccount' | 'anonymous' | 'eventbridge';
@@ -39,6 +46,10 @@ function judgeOf(deployed: Deployed) {
     otherRule: deployed.arn(deployed.only('AWS::Events::Rule', 'Queueledger')),
     function: deployed.arn(deployed.only('AWS::Lambda::Function', 'UrlService')),
     key: deployed.arn(deployed.only('AWS::SecretsManager::Secret', 'SigningKeyscanner')),
+    uploadsKey: deployed.arn(deployed.only('AWS::SecretsManager::Secret', 'UploadsSigningKey')),
+    ledgerQueue: deployed.arn(deployed.only('AWS::SQS::Queue', 'QueueledgerQueue')),
+    intakeQueue: deployed.arn(deployed.only('AWS::SQS::Queue', 'UploadsIntakeQueue')),
+    intakeRule: deployed.arn(deployed.only('AWS::Events::Rule', 'UploadsIntake')),
   };
 
   /** Statements of the policies of whatever holds this resource. */
@@ -113,9 +124,10 @@ function judgeOf(deployed: Deployed) {
   return { judge, places };
 }
 
-const { judge, places } = judgeOf(deploy(synth().json, PLACE));
+const { judge, places } = judgeOf(deploy(synthEverything().json, PLACE));
 const { payloads, control, bus, queue, dlq, undelivered, rule, otherRule } = places;
 const OWN = `${payloads}/payloads/scanner/scan.made/id/a`;
+const UPLOAD = `${payloads}/uploads/u/content`;
 const OTHERS = `${payloads}/payloads/billing/bill.made/id/a`;
 
 const create = { 's3:ObjectCreationOperation': 'true', 's3:if-none-match': '*' };
@@ -284,6 +296,88 @@ const ROWS: readonly Row[] = [
   ['revoker', 'events:PutEvents', bus, put('scanner', 'scan.made'), 'Onlyscanner'],
   ['admin', 's3:PutObjectVersionTagging', OWN, {}, 'OnlyRevokersTag'],
   ['admin', 's3:DeleteObjectTagging', OWN, revoked, 'OnlyRevokersTag'],
+  // The sweeper: finishes for every producer, reads and removes nothing
+  ['sweeper', 'events:PutEvents', bus, put('scanner', 'scan.made'), 'Allow'],
+  ['sweeper', 'events:PutEvents', bus, put('billing', 'bill.made'), 'Allow'],
+  ['sweeper', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Onlyuploads'],
+  ['sweeper', 'events:PutEvents', bus, put('unknown', 'x'), NOBODY],
+  ['sweeper', 's3:DeleteObject', `${control}/outbox/scanner/id`, {}, 'Allow'],
+  ['sweeper', 's3:PutObject', `${control}/intents/billing/id`, {}, 'Allow'],
+  ['sweeper', 's3:PutObject', `${control}/ledger/2026-11-01/13/billing/x.ndjson`, {}, 'Allow'],
+  ['sweeper', 's3:DeleteObject', `${control}/ledger/2026-11-01/13/billing/x.ndjson`, {}, NOBODY],
+  ['sweeper', 's3:PutObject', `${control}/keys/producers.json`, {}, NOBODY],
+  ['sweeper', 's3:GetObject', `${control}/idempotency/archive/scanner/id`, {}, NOBODY],
+  ['sweeper', 's3:GetObjectVersion', OWN, url(900), 'Allow'],
+  ['sweeper', 's3:GetObjectVersion', OWN, { ...url(900), ...revoked }, 'RefuseRevoked'],
+  ['sweeper', 's3:GetObjectVersion', UPLOAD, url(900), NOBODY],
+  ['sweeper', 's3:DeleteObjectVersion', OWN, {}, NOBODY],
+  ['sweeper', 's3:ListBucketVersions', payloads, listing('payloads/scanner/scan.made/'), 'Allow'],
+  ['sweeper', 's3:ListBucketVersions', payloads, listing('uploads/'), NOBODY],
+  ['sweeper', 's3:ListBucketMultipartUploads', payloads, {}, NOBODY],
+  // Uploads: what the service signs, a browser may do
+  ['uploadHttp', 's3:PutObject', UPLOAD, { ...create, ...url(900) }, 'Allow'],
+  ['uploadHttp', 's3:PutObject', UPLOAD, { ...overwrite, ...form(900) }, 'Allow'],
+  ['uploadHttp', 's3:PutObject', UPLOAD, { ...overwrite, ...form(3_601) }, 'RefuseOldSignatures'],
+  ['uploadHttp', 's3:PutObject', UPLOAD, { ...part, ...url(3_601) }, 'RefuseOldSignatures'],
+  ['uploadHttp', 's3:PutObject', OWN, create, NOBODY],
+  ['uploadHttp', 's3:PutObjectTagging', UPLOAD, {}, 'OnlyRevokersTag'],
+  ['uploadHttp', 's3:GetObjectVersion', UPLOAD, url(300), 'Allow'],
+  ['uploadHttp', 's3:GetObjectVersion', UPLOAD, { ...url(300), ...http }, 'RefusePlainHttp'],
+  ['uploadHttp', 's3:GetObjectVersion', OWN, url(300), NOBODY],
+  ['uploadHttp', 's3:DeleteObjectVersion', UPLOAD, {}, 'Allow'],
+  ['uploadHttp', 's3:PutObject', `${control}/links/abc.json`, {}, 'Allow'],
+  ['uploadHttp', 's3:PutObject', `${control}/uploads/records/x/y.json`, {}, 'Allow'],
+  ['uploadHttp', 's3:PutObject', `${control}/keys/producers.json`, {}, NOBODY],
+  ['uploadHttp', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Onlyuploads'],
+  ['uploadHttp', 'secretsmanager:GetSecretValue', places.uploadsKey, {}, NOBODY],
+  ['uploadIntake', 's3:GetObjectVersion', UPLOAD, {}, 'Allow'],
+  ['uploadIntake', 's3:DeleteObjectVersion', UPLOAD, {}, 'Allow'],
+  ['uploadIntake', 's3:PutObject', UPLOAD, create, NOBODY],
+  ['uploadIntake', 's3:DeleteObjectVersion', OWN, {}, NOBODY],
+  ['uploadIntake', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Allow'],
+  ['uploadIntake', 'events:PutEvents', bus, put('scanner', 'scan.made'), 'Onlyscanner'],
+  ['uploadIntake', 'secretsmanager:GetSecretValue', places.uploadsKey, {}, 'Allow'],
+  ['uploadIntake', 'secretsmanager:GetSecretValue', places.key, {}, NOBODY],
+  ['uploadIntake', 'sqs:ReceiveMessage', places.intakeQueue, {}, 'Allow'],
+  ['uploadIntake', 'sqs:ReceiveMessage', queue, {}, NOBODY],
+  ['uploadSweep', 's3:AbortMultipartUpload', UPLOAD, {}, 'Allow'],
+  ['uploadSweep', 's3:DeleteObjectVersion', OWN, {}, NOBODY],
+  ['uploadSweep', 's3:GetObjectVersion', UPLOAD, {}, NOBODY],
+  ['uploadSweep', 's3:DeleteObject', `${control}/uploads/open/x/y.1`, {}, 'Allow'],
+  ['uploadSweep', 's3:GetObject', `${control}/links/abc.json`, {}, NOBODY],
+  ['eventbridge', 'sqs:SendMessage', places.intakeQueue, { 'aws:SourceArn': places.intakeRule }, 'Allow'],
+  ['eventbridge', 'sqs:SendMessage', places.intakeQueue, { 'aws:SourceArn': rule }, NOBODY],
+  ['producer', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Onlyuploads'],
+  ['replayer', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Allow'],
+  ['urlService', 's3:GetObjectVersion', UPLOAD, url(900), 'Allow'],
+  // Keys: one writes the list, and no role but its producer's reads what signs
+  ['rotation', 'secretsmanager:PutSecretValue', places.key, {}, 'Allow'],
+  ['rotation', 'secretsmanager:UpdateSecretVersionStage', places.uploadsKey, {}, 'Allow'],
+  ['rotation', 'secretsmanager:DeleteSecret', places.key, {}, NOBODY],
+  ['rotation', 's3:PutObject', `${control}/keys/producers.json`, {}, 'Allow'],
+  ['rotation', 's3:DeleteObject', `${control}/keys/producers.json`, {}, NOBODY],
+  ['rotation', 's3:PutObject', `${control}/outbox/scanner/id`, {}, NOBODY],
+  ['rotation', 's3:GetObjectVersion', OWN, {}, NOBODY],
+  ['producer', 'secretsmanager:PutSecretValue', places.key, {}, NOBODY],
+  ['sweeper', 'secretsmanager:GetSecretValue', places.key, {}, NOBODY],
+  // Consumers that run here have a consumer's rights, and not more
+  ['consumerFunction', 'sqs:ReceiveMessage', queue, {}, 'Allow'],
+  ['consumerFunction', 'sqs:SendMessage', dlq, {}, 'Allow'],
+  ['consumerFunction', 'sqs:ReceiveMessage', places.ledgerQueue, {}, NOBODY],
+  ['consumerFunction', 's3:PutObject', `${control}/idempotency/archive/scanner/id`, {}, 'Allow'],
+  ['consumerFunction', 's3:PutObject', `${control}/idempotency/ledger/scanner/id`, {}, NOBODY],
+  ['consumerFunction', 's3:GetObjectVersion', OWN, {}, NOBODY],
+  [
+    'consumerFunction',
+    'lambda:InvokeFunctionUrl',
+    places.function,
+    { 'lambda:FunctionUrlAuthType': 'AWS_IAM' },
+    'Allow',
+  ],
+  ['consumerService', 'sqs:ReceiveMessage', places.ledgerQueue, {}, 'Allow'],
+  ['consumerService', 'sqs:ReceiveMessage', queue, {}, NOBODY],
+  ['consumerService', 's3:GetObjectVersion', UPLOAD, {}, NOBODY],
+  ['consumerService', 'lambda:InvokeFunction', places.function, {}, NOBODY],
   // Those who have nothing to do with it
   ['stranger', 's3:GetObject', OWN, {}, NOBODY],
   ['otherAccount', 's3:GetObjectVersion', OWN, {}, NOBODY],
@@ -296,7 +390,7 @@ const ROWS: readonly Row[] = [
 describe('the policies of the synthesized template, executed', () => {
   it('are asked often enough, by everyone', () => {
     expect(ROWS.length).toBeGreaterThanOrEqual(60);
-    expect(new Set(ROWS.map(([who]) => who)).size).toBe(12);
+    expect(new Set(ROWS.map(([who]) => who)).size).toBe(19);
   });
 
   it.each(ROWS)('%s %s %s %j: %s', (who, action, resource, context, said) => {
@@ -305,7 +399,7 @@ describe('the policies of the synthesized template, executed', () => {
 });
 
 describe('the policies with a customer-managed key', () => {
-  const deployed = deploy(synth({ encryptionKey: 'new' }).json, PLACE);
+  const deployed = deploy(synthEverything({ encryptionKey: 'new' }).json, PLACE);
   const keyed = judgeOf(deployed);
   const key = deployed.arn(deployed.only('AWS::KMS::Key', 'Key'));
   const through = (arn: string) => ({ 'kms:EncryptionContext:aws:s3:arn': arn });
@@ -321,6 +415,14 @@ describe('the policies with a customer-managed key', () => {
     ['consumer', 'kms:Decrypt', through(keyed.places.control), 'Allow'],
     ['consumer', 'kms:Decrypt', through(keyed.places.payloads), NOBODY],
     ['revoker', 'kms:Decrypt', through(keyed.places.payloads), NOBODY],
+    ['sweeper', 'kms:Decrypt', through(keyed.places.payloads), 'Allow'],
+    ['sweeper', 'kms:GenerateDataKey', through(keyed.places.payloads), NOBODY],
+    ['uploadHttp', 'kms:GenerateDataKey', through(keyed.places.payloads), 'Allow'],
+    ['uploadIntake', 'kms:Decrypt', through(keyed.places.payloads), 'Allow'],
+    ['uploadIntake', 'kms:GenerateDataKey', through(keyed.places.payloads), NOBODY],
+    ['uploadSweep', 'kms:Decrypt', through(keyed.places.payloads), NOBODY],
+    ['rotation', 'kms:GenerateDataKey', through(keyed.places.control), 'Allow'],
+    ['rotation', 'kms:Decrypt', through(keyed.places.payloads), NOBODY],
     ['stranger', 'kms:Decrypt', through(keyed.places.payloads), NOBODY],
   ])('%s %s %j: %s', (who, action, context, said) => {
     expect(keyed.judge(who, action, key, context)).toBe(said);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { PutObjectCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PRODUCER_KEYS_KEY } from '../../infra/index.ts';
+import { PRODUCER_KEYS_KEY } from '../../shared/claim-check-keys.ts';
 import { serialiseProducerKeys } from '../../shared/claim-check.ts';
 import { REVOKED_TAG } from '../../shared/revoked-tag.ts';
 import { startFixture, TYPE, type Fixture } from '../integration/producers/url-service/fixture.ts';

@@ -1,0 +1,4 @@
+import { uploadHttpFunction } from './functions.ts';
+
+/** What Lambda calls. */
+export const handler = uploadHttpFunction(process.env);

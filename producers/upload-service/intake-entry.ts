@@ -1,0 +1,4 @@
+import { uploadIntakeFunction } from './functions.ts';
+
+/** What Lambda calls. */
+export const handler = uploadIntakeFunction(process.env);

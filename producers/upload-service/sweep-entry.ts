@@ -1,0 +1,4 @@
+import { uploadSweepFunction } from './functions.ts';
+
+/** What Lambda calls. */
+export const handler = uploadSweepFunction(process.env);
