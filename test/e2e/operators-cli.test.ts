@@ -25,7 +25,7 @@ describe('waybill revoke, erase and sweep', () => {
   it('takes the payloads of an event back, restores them, and deletes them for good', async () => {
     const [{ eventId }] = recordsOf(await publish(), 'published');
     const sent = exchange.local.spy.records('event').find(({ source }) => source === LOCAL_NAMES.producer);
-    const { url } = (sent?.detail() as any).data.attachments[0].access;
+    const { url } = (sent!.detail() as any).data.attachments[0].access;
     const get = async (): Promise<number> => (await fetch(url)).status;
     expect(await get()).toBe(200);
 

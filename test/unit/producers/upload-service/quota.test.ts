@@ -84,7 +84,7 @@ describe('what an owner may have open', () => {
 
   it('refuses everybody who waits for a listing that fails, and asks again for the next', async () => {
     let isDown = true;
-    // oxlint-disable-next-line require-yield -- fails, or has nothing
+    // oxlint-disable require-yield -- it fails, or has nothing
     const quota = createQuota(
       async function* () {
         await Promise.resolve();
