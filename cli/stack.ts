@@ -35,7 +35,8 @@ import {
 } from '../shared/topology.ts';
 import { readIfThere, writePrivateFile } from './kept-file.ts';
 import { startLocalUploads, UPLOAD_NAMES, type LocalUploads } from './local-uploads.ts';
-import { createPage } from './page/page.ts';
+import { tapGrants } from './page/grants.ts';
+import { createPage, type Page } from './page/page.ts';
 import { shellQuote } from './values.ts';
 
 const PRODUCER = 'local-producer';
@@ -119,17 +120,19 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
     faults: options.faults ?? [],
     ...clock,
   });
+  let page: Page | undefined;
   try {
     const at = { region: local.region, endpoint: local.endpoint, pathStyle: true };
     const stores: StoresOptions = { [LOCAL_NAMES.store]: { bucket: LOCAL_NAMES.bucket, ...at } };
     const control: StoreOptions = { bucket: LOCAL_NAMES.controlBucket, ...at };
+    const grants = tapGrants(options.logger);
     const service = createUrlService({
       stores,
       credentials,
       verifier: createClaimCheckVerifier({ keys: keys.producerKeys, ...clock }),
       callers: { [LOCAL_NAMES.caller]: { types: '*', prefixes: [PAYLOAD_PREFIX, UPLOAD_PREFIX] } },
       urlTtlSeconds: options.urlTtlSeconds ?? 900,
-      logger: options.logger,
+      logger: grants.logger,
       ...clock,
     });
     const urlService = await startUrlServiceServer({
@@ -142,6 +145,12 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
     });
     const s3 = new S3Client(local.clientOptions());
     await putPayloadPolicy(s3);
+    const servePage = async (token: () => Promise<string>): Promise<Page['serve']> => {
+      const { queue, deadLetterQueue } = LOCAL_NAMES;
+      const watched = { local, stores, queue, deadLetterQueue, grants, logger: options.logger };
+      page = await createPage({ storeOrigin: local.endpoint, token, exchange: watched });
+      return page.serve;
+    };
     const uploads = await startLocalUploads({
       local,
       stores,
@@ -155,10 +164,7 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
       port: options.uploadPort ?? 0,
       policy: options.uploadPolicy,
       origins: options.origins,
-      page:
-        options.page === true
-          ? async (token) => await createPage({ storeOrigin: local.endpoint, token })
-          : undefined,
+      page: options.page === true ? servePage : undefined,
       logger: options.logger,
       ...clock,
     });
@@ -185,6 +191,7 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
         WAYBILL_PRODUCER_KEYS: join(dir, 'producer-keys.json'),
       },
       [Symbol.asyncDispose]: async () => {
+        await page?.[Symbol.asyncDispose]();
         await uploads[Symbol.asyncDispose]();
         await urlService.close();
         s3.destroy();
@@ -192,6 +199,7 @@ export async function startExchange(options: ExchangeOptions): Promise<LocalExch
       },
     };
   } catch (error) {
+    await page?.[Symbol.asyncDispose]();
     await local.close();
     throw error;
   }

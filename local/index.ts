@@ -25,6 +25,7 @@ export type {
   EventRecord,
   MessageRecord,
   ReceiveRecord,
+  S3Flow,
   S3Record,
   Spy,
   SpyPredicate,

@@ -14,7 +14,8 @@ export function recordS3(req: IncomingMessage, res: ServerResponse, spy: SpyReco
   const startedAtMs = clock.monotonicMs();
   const { method = 'GET' } = req;
   const [path = '/', query = ''] = (req.url ?? '/').split('?', 2);
-  const { range } = req.headers;
+  const { range, 'content-length': length = '0' } = req.headers;
+  const what = { ...describe(req, path, query), ...(range === undefined ? {} : { range }) };
   let bytes = 0;
   const count = (chunk: unknown): void => {
     if (method !== 'HEAD' && (typeof chunk === 'string' || chunk instanceof Uint8Array))
@@ -31,15 +32,17 @@ export function recordS3(req: IncomingMessage, res: ServerResponse, spy: SpyReco
     count(given[0]);
     return end(...given);
   }) as typeof end;
+  const ended = spy.begin({ ...what, bytes: () => bytes });
   res.once('close', () => {
+    ended();
     spy.record({
       kind: 's3',
-      ...describe(req, path, query),
+      ...what,
       method,
       status: res.statusCode,
       bytes,
+      requestBytes: Number(length),
       ms: clock.monotonicMs() - startedAtMs,
-      ...(range === undefined ? {} : { range }),
       presigned: /(^|&)X-Amz-Signature=/i.test(query),
       complete: res.writableFinished,
     });

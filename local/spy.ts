@@ -59,6 +59,8 @@ export interface S3Record extends RecordBase {
   readonly status: number;
   /** Body bytes sent. */
   readonly bytes: number;
+  /** Body bytes that the request announced. */
+  readonly requestBytes: number;
   /** From the request's head to the end of the answer, in milliseconds. */
   readonly ms: number;
   /** The Range header. */
@@ -67,6 +69,17 @@ export interface S3Record extends RecordBase {
   readonly presigned: boolean;
   /** False if the connection was lost, or cut by a fault, before the whole answer was sent. */
   readonly complete: boolean;
+}
+
+/** An S3 request that is being answered. */
+export interface S3Flow {
+  readonly operation: string;
+  readonly bucket?: string;
+  readonly key?: string;
+  /** The Range header. */
+  readonly range?: string;
+  /** Body bytes sent so far. */
+  readonly bytes: () => number;
 }
 
 /** Anything the spy has seen. */
@@ -104,6 +117,8 @@ export interface Spy {
   /** All records of a kind still held, oldest first; of every kind if none is given. */
   records<K extends SpyRecord['kind']>(kind: K): readonly Extract<SpyRecord, { kind: K }>[];
   records(): readonly SpyRecord[];
+  /** S3 requests that are being answered now; their records come when they end. */
+  flows(): readonly S3Flow[];
   /** Forgets all records; those who wait go on waiting. */
   clear(): void;
 }
@@ -112,6 +127,8 @@ export interface Spy {
 export interface SpyRecorder extends Spy {
   /** @param heldBytes what the record keeps alive, for the byte bound. */
   record(entry: SpyEntry, heldBytes?: number): void;
+  /** An S3 request begins to be answered. @returns what to call when it ends */
+  begin(flow: S3Flow): () => void;
   /** Fails everyone who still waits. */
   close(): void;
 }
@@ -135,6 +152,7 @@ export function createSpy(clock: Clock = systemClock, limits: SpyLimits = {}): S
   const maxBytes = numberInRange('maxBytes', limits.maxBytes ?? 64 * 1024 ** 2, { min: 0, max: 2 ** 40 });
   const held: { readonly record: SpyRecord; readonly bytes: number }[] = [];
   const waiters = new Set<Waiter>();
+  const flows = new Set<S3Flow>();
   let [first, heldBytes, sequence] = [0, 0, 0];
   const live = (): SpyRecord[] => held.slice(first).map(({ record }) => record);
 
@@ -204,6 +222,11 @@ export function createSpy(clock: Clock = systemClock, limits: SpyLimits = {}): S
       live().filter(
         (record): record is Extract<SpyRecord, { kind: K }> => kind === undefined || record.kind === kind,
       ),
+    flows: () => [...flows],
+    begin: (flow) => {
+      flows.add(flow);
+      return () => void flows.delete(flow);
+    },
     clear: () => {
       held.length = 0;
       [first, heldBytes] = [0, 0];

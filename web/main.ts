@@ -1,6 +1,7 @@
 import './style/page.css';
 import './style/uppy.css';
 import { setText } from './dom.ts';
+import { showExchange } from './exchange/view.ts';
 import { openSession, Problem } from './session.ts';
 import { showUpload } from './upload/view.ts';
 
@@ -21,9 +22,14 @@ function route(): void {
 }
 
 async function start(): Promise<void> {
-  addEventListener('hashchange', route);
+  addEventListener('hashchange', () => {
+    route();
+    document.querySelector<HTMLElement>('main')?.focus({ preventScroll: true });
+  });
   route();
   const session = await openSession();
+  const exchange = document.querySelector<HTMLElement>('section#exchange');
+  if (exchange !== null) showExchange(exchange);
   const upload = document.querySelector<HTMLElement>('section#upload');
   if (upload !== null) await showUpload(upload, session);
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chromium, type Browser, type LaunchOptions } from 'playwright-core';
+import { chromium, type Browser, type LaunchOptions, type Page } from 'playwright-core';
 
 const EXECUTABLE = '/usr/bin/chromium';
 
@@ -22,4 +22,12 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Brows
     ],
     ...options,
   });
+}
+
+/** The button that begins an upload. */
+export const UPLOAD = '.uppy-StatusBar-actionBtn--upload';
+
+/** Chooses files as a person would. */
+export async function choose(page: Page, files: Parameters<Page['setInputFiles']>[1]): Promise<void> {
+  await page.locator('.uppy-Dashboard-input').first().setInputFiles(files);
 }

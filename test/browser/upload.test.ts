@@ -1,18 +1,12 @@
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Of, writeRandomFile } from '../helpers/files.ts';
-import { hasChromium, launchChromium } from './chromium.ts';
+import { choose, hasChromium, launchChromium, UPLOAD } from './chromium.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
-import { startTestExchange } from './exchange.ts';
+import { startTestExchange } from './start-exchange.ts';
 
 const MB = 1_000_000;
-const UPLOAD = '.uppy-StatusBar-actionBtn--upload';
-
-/** Files as a person would choose them. */
-async function choose(page: Page, files: Parameters<Page['setInputFiles']>[1]): Promise<void> {
-  await page.locator('.uppy-Dashboard-input').first().setInputFiles(files);
-}
 
 /** Blobs that the page keeps for a reload. As text: no type of the browser is known here. */
 const KEPT_BLOBS = `new Promise((resolve, reject) => {

@@ -100,6 +100,11 @@ export async function showUpload(section: HTMLElement, session: Session): Promis
     showRemoveButtonAfterComplete: true,
     doneButtonHandler: () => uppy.clear(),
   });
+  // Uppy forgets that a list of one file is a list too.
+  new MutationObserver(() => {
+    for (const list of dashboard.querySelectorAll('.uppy-Dashboard-files:not([role])'))
+      list.setAttribute('role', 'list');
+  }).observe(dashboard, { childList: true, subtree: true });
   uppy.on('upload-success', (file) => {
     const uploadId = file === undefined ? undefined : uploader.uploadIdOf(file);
     if (uploadId !== undefined) outcomes.follow(uploadId);

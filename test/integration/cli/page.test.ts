@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startExchange, type LocalExchange } from '../../../cli/stack.ts';
+import type { ExchangeChange } from '../../../shared/exchange-view.ts';
 import { silentLogger } from '../../../shared/logger.ts';
 
 describe('the page of waybill up', () => {
@@ -71,6 +72,30 @@ describe('the page of waybill up', () => {
     expect(refused.text).toContain(`opened there`);
     expect(refused.text).not.toContain('eyJ');
     expect(refused.headers['set-cookie']).toBeUndefined();
+  });
+
+  it('tells what happens to who has its cookie, and to nobody else', async () => {
+    const refused = await ask('/live', {}, 'GET');
+    expect([refused.status, refused.text.includes('opened there')]).toEqual([403, true]);
+    const forged = await ask('/live', { cookie: `waybill-${exchange.uploads.server.port}=x` }, 'GET');
+    expect(forged.status).toBe(403);
+
+    const opened = await ask('/session', { origin: url });
+    const [cookie = ''] = (opened.headers['set-cookie'] ?? '').split(';');
+    const { body, headers } = await request(`${url}/live`, { headers: { cookie } });
+    expect(headers['content-type']).toBe('text/event-stream; charset=utf-8');
+    const changes: ExchangeChange[] = [];
+    let text = '';
+    for await (const chunk of body) {
+      text += String(chunk);
+      if (text.split('\n\n').length > 2) break;
+    }
+    for (const [, data = ''] of text.matchAll(/^data: (.*)$/gm))
+      changes.push(JSON.parse(data) as ExchangeChange);
+    expect(changes.map(({ first }) => first)).toEqual([true, false]);
+    expect(changes[1]?.samples).toMatchObject([{ waiting: 0, inWork: 0, dead: 0 }]);
+    expect((await ask('/live/url?event=x&attachment=1', { origin: url, cookie })).status).toBe(404);
+    expect((await ask('/live/url?event=x&attachment=1', { cookie })).status).toBe(403);
   });
 
   it('sends who opens it by another name to its own address', async () => {
