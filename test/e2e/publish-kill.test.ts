@@ -19,8 +19,8 @@ const KILLS = Number(process.env['WAYBILL_KILLS'] ?? 15);
 const FILES = 200;
 const MULTIPART = 5;
 const MIB = 1024 ** 2;
-/** Requests of one publish, at least. */
-const REQUESTS_EACH = 9;
+/** Requests of one publish, at least: several share a segment. */
+const REQUESTS_EACH = 6;
 const PREFIX = 'payloads/billing/';
 
 it(
@@ -119,10 +119,11 @@ it(
       await publisher.ready;
       const from = stack.spy.records().at(-1)?.sequence ?? 0;
       let seen = 0;
-      await stack.spy.waitFor(
+      const reached = stack.spy.waitFor(
         ({ kind, sequence }) => (kind === 's3' || kind === 'event') && sequence > from && ++seen >= until,
         { timeoutMs: 60_000 },
       );
+      await Promise.race([reached, publisher.ended]);
       await sleep(random() * 5); // anywhere between two requests
       publisher.kill();
       expect(await publisher.ended).toBe('SIGKILL');
