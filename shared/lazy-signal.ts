@@ -20,7 +20,7 @@ export class LazySignal implements WatchedSignal, Disposable {
   aborted = false;
   reason: unknown;
   readonly #parent: AbortSignal;
-  #listeners: Set<() => void> | undefined;
+  #listeners: (() => void)[] = [];
   #controller: AbortController | undefined;
 
   constructor(parent: AbortSignal) {
@@ -45,8 +45,7 @@ export class LazySignal implements WatchedSignal, Disposable {
     this.reason = reason;
     this[Symbol.dispose]();
     this.#controller?.abort(reason);
-    for (const listener of this.#listeners ?? []) listener();
-    this.#listeners = undefined;
+    for (const listener of this.#listeners.splice(0)) listener();
   }
 
   throwIfAborted(): void {
@@ -54,11 +53,12 @@ export class LazySignal implements WatchedSignal, Disposable {
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {
-    if (!this.aborted) (this.#listeners ??= new Set()).add(listener);
+    if (!this.aborted) this.#listeners.push(listener);
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners?.delete(listener);
+    const at = this.#listeners.indexOf(listener);
+    if (at >= 0) this.#listeners.splice(at, 1);
   }
 
   /** Lets go of the parent. */

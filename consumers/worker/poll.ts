@@ -1,5 +1,5 @@
 import { linkSignals } from '../../shared/cancellation.ts';
-import { DONE } from '../../shared/clock.ts';
+import { after, DONE } from '../../shared/clock.ts';
 import { equalJitterMs } from './backoff.ts';
 import { handleMessage } from './handle-message.ts';
 import type { QueueMessage } from './queue.ts';
@@ -109,21 +109,18 @@ async function receive(
   stopSignal.throwIfAborted();
   const beganMs = clock.monotonicMs();
   using call = linkSignals([forceSignal]);
-  using ended = linkSignals([]);
   // A call that is cut off may leave messages invisible: it is given up only when no answer can be on its way.
+  let cancel = (): void => {};
   const onStop = (): void => {
     const leftMs = Math.max(0, beganMs + ANSWER_MS - clock.monotonicMs());
-    clock.sleep(leftMs, ended.signal).then(
-      () => call.abort(stopSignal.reason),
-      () => undefined,
-    );
+    cancel = after(clock, leftMs, () => call.abort(stopSignal.reason));
   };
   stopSignal.addEventListener('abort', onStop, { once: true });
   try {
     return await queue.receive({ maxMessages, waitSeconds, visibilityTimeoutSeconds }, call.signal);
   } finally {
     stopSignal.removeEventListener('abort', onStop);
-    ended.abort(DONE);
+    cancel();
   }
 }
 
