@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PurgeQueueCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import { PurgeQueueCommand, ReceiveMessageCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memoryIdempotencyStore } from '../../../consumers/index.ts';
@@ -287,7 +287,7 @@ describe('stop', () => {
 
 describe('many messages', () => {
   it('leave no listeners on long-lived signals and no message behind', async () => {
-    const total = 1000;
+    const total = 500;
     const shutdown = new AbortController();
     let most = 0;
     let running = 0;
@@ -307,10 +307,11 @@ describe('many messages', () => {
         if (handled === total) all.open();
       },
     });
-    const body = envelope(orderEvent(uuidv7(), []));
-    for (let sent = 0; sent < total; sent += 50) {
-      await Promise.all(Array.from({ length: 50 }, () => harness.send(body)));
-    }
+    const MessageBody = envelope(orderEvent(uuidv7(), []));
+    const Entries = Array.from({ length: 10 }, (_, index) => ({ Id: String(index), MessageBody }));
+    const QueueUrl = harness.stack.queueUrl('orders');
+    for (let sent = 0; sent < total; sent += Entries.length)
+      await harness.sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
     await all.opened;
     expect(await watched.worker.stop()).toMatchObject({ received: total, succeeded: total, inFlight: 0 });
     expect(most).toBe(1);
