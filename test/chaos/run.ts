@@ -18,8 +18,8 @@ import { check, effectsOnce, filesIdentical, nothingLeft, onlyPoisonDead, type C
 const MINUTE_MS = 60_000;
 const SPOOL_MIB = 512;
 const SKEWS_MS = [0, 600_000, -600_000];
-/** Longest wait for what must come to its end once nothing is disturbed any more; a busy machine needs it. */
-const CALM_MS = 10 * MINUTE_MS;
+/** Longest wait for what must come to its end once nothing is disturbed any more, at least; a busy machine needs it. */
+const MIN_CALM_MS = 10 * MINUTE_MS;
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -46,6 +46,7 @@ export async function runChaos({
   await using spool = await mountSpool(join(dir, 'spool'), say);
   const [startMs, lengthMs] = [Date.now(), minutes * MINUTE_MS];
   const intervalMs = (lengthMs * 0.9) / count;
+  const calmForMs = Math.max(MIN_CALM_MS, 2 * lengthMs);
   const config: ChaosConfig = {
     ...exchange.config,
     dir,
@@ -105,11 +106,11 @@ export async function runChaos({
     say('nothing is disturbed any more');
 
     const calmMs = performance.now();
-    await within(CALM_MS, 'the producer did not come to its end', () => producer.isFinished);
+    await within(calmForMs, 'the producer did not come to its end', () => producer.isFinished);
     const codes = await stopAll(workers);
     const swept = await sweep({ ...config, producer: PRODUCER, outboxAgeMs: 0, unfinishedAgeMs: 0 });
     for (const worker of workers) worker.start();
-    const isDrained = await within(CALM_MS, '', async () => (await queues.left()) === 0).catch(() => false);
+    const isDrained = await within(calmForMs, '', async () => (await queues.left()) === 0).catch(() => false);
     const secondsToDrain = Math.round((performance.now() - calmMs) / 1000);
     codes.push(...(await stopAll(workers)));
     say(`drained in ${secondsToDrain} s; counting`);
