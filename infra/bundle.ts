@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -20,11 +22,17 @@ export const bundleOptions = {
   legalComments: 'none',
   logLevel: 'error',
   mainFields: ['module', 'main'],
+  // `@aws-sdk/s3-presigned-post` brings another version of it along.
+  alias: { '@aws-sdk/client-s3': directoryOf('@aws-sdk/client-s3') },
   // What is CommonJS inside asks for `require`.
   banner: {
     js: "import { createRequire as waybillRequire } from 'node:module'; const require = waybillRequire(import.meta.url);",
   },
 } as const satisfies BuildOptions;
+
+function directoryOf(name: string): string {
+  return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+}
 
 /**
  * The path of a function's entry, in the sources as in the built package.

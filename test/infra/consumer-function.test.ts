@@ -17,7 +17,7 @@ describe("a consumer's function, bundled", () => {
   beforeAll(async () => {
     harness = await startHarness();
     const { stack } = harness;
-    ({ handler } = await bundle.load({
+    ({ handler } = bundle.load({
       AWS_ACCESS_KEY_ID: stack.credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: stack.credentials.secretAccessKey,
       AWS_REGION: stack.region,

@@ -34,7 +34,7 @@ describe('the rotation of signing keys, bundled', () => {
       prefixes: [`payloads/${issuer}/`],
       retainDays: 73,
     });
-    ({ handler } = await bundle.load({
+    ({ handler } = bundle.load({
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
       AWS_REGION: region,

@@ -16,7 +16,7 @@ describe("the sweeper's function, bundled", () => {
     });
     const { region, endpoint, credentials } = stack;
     const control = { bucket: 'control', region, endpoint };
-    ({ handler } = await bundle.load({
+    ({ handler } = bundle.load({
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
       AWS_REGION: region,

@@ -29,7 +29,7 @@ describe("the URL service's function, bundled", () => {
     const keys = serialiseProducerKeys([fixture.producerKey]);
     await fixture.s3.send(new PutObjectCommand({ Bucket: 'control', Key: PRODUCER_KEYS_KEY, Body: keys }));
     const rights = { types: [TYPE], prefixes: ['payloads/billing/'] };
-    ({ handler } = await bundle.load({
+    ({ handler } = bundle.load({
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
       WAYBILL_LOG_LEVEL: 'silent',
