@@ -24,6 +24,8 @@ export interface DemoExchange extends AsyncDisposable {
   readonly local: LocalStack;
   /** Event type. */
   readonly type: string;
+  /** Where its page is, if it has one. */
+  readonly pageUrl?: string;
   readonly publisher: PublisherOptions;
   readonly worker: Pick<WorkerOptions<never>, 'queueUrl' | 'stores' | 'sqs' | 'idempotency'> & {
     readonly urlSource: UrlSource;
@@ -40,13 +42,16 @@ interface DemoExchangeOptions {
 const DEMO_TYPE = 'demo.files.sent';
 
 /** The exchange of `waybill up`: everybody may do everything. */
-export async function startDemoExchange(options: DemoExchangeOptions): Promise<DemoExchange> {
+export async function startDemoExchange(
+  options: DemoExchangeOptions & { readonly page: boolean },
+): Promise<DemoExchange> {
   const exchange = await startExchange(options);
   const { local, stores, signingKey, urlService, producerKeys } = exchange;
   const { urlTtlSeconds } = options;
   return {
     local,
     type: DEMO_TYPE,
+    ...(options.page ? { pageUrl: `${exchange.uploads.server.url}/#exchange` } : {}),
     publisher: {
       producer: signingKey.issuer,
       stores,

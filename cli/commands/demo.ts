@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,8 +12,9 @@ import { createPublisher } from '../../producers/index.ts';
 import type { Attachment } from '../../shared/events/index.ts';
 import { command, runWith, type Context } from '../command.ts';
 import { startDemoExchange, startTemplateDemo, type DemoExchange } from '../demo-exchange.ts';
-import { checkedAsync } from '../errors.ts';
+import { checkedAsync, UsageError } from '../errors.ts';
 import { collectFiles, type NamedFile } from '../files.ts';
+import { openInBrowser } from '../open-in-browser.ts';
 import { packageFile } from '../package-file.ts';
 import { readTemplate } from '../json-file.ts';
 import { formatBytes, formatMs } from '../values.ts';
@@ -28,6 +30,7 @@ const PART_BYTES = 8 * 1024 ** 2;
 const CONNECTIONS = 4;
 
 interface DemoOptions {
+  readonly open?: boolean;
   readonly dir?: string;
   readonly template?: string;
 }
@@ -37,6 +40,7 @@ export function demoCommand(summary: string): Command {
   return command('demo', summary, [
     'waybill demo',
     'waybill demo movie.mp4 scans/',
+    'waybill demo --open',
     'waybill demo --template cdk.out/Waybill.template.json',
   ])
     .argument(
@@ -51,6 +55,7 @@ export function demoCommand(summary: string): Command {
       '--template <file>',
       "a synthesized template: its exchange, with its policies enforced, instead of the demo's own",
     )
+    .option('--open', 'watch it in the browser, and go on until Ctrl-C')
     .action((paths: string[], options: DemoOptions) =>
       runWith(options, async (context) => {
         const files = await collectFiles(
@@ -58,7 +63,7 @@ export function demoCommand(summary: string): Command {
         );
         const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'waybill-demo-')));
         try {
-          await runDemo(context, files, dir, options.template);
+          await runDemo(context, files, dir, options);
         } finally {
           if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
         }
@@ -70,19 +75,21 @@ async function runDemo(
   context: Context,
   files: readonly NamedFile[],
   dir: string,
-  template: string | undefined,
+  { template, open = false }: DemoOptions,
 ): Promise<void> {
   const { out, logger, signal } = context;
   const startedMs = performance.now();
+  if (open && template !== undefined) throw new UsageError('--open: not with --template, which has no page');
   const settings = { dir, urlTtlSeconds: URL_TTL_SECONDS, logger };
   const starting =
     template === undefined
-      ? startDemoExchange(settings)
+      ? startDemoExchange({ ...settings, page: open })
       : startTemplateDemo(await readTemplate('--template', template), settings);
   await using exchange = await checkedAsync(starting);
   out.say(
     `S3, EventBridge, SQS and the URL service run at ${exchange.local.endpoint}; URLs live ${URL_TTL_SECONDS} s.\n`,
   );
+  if (exchange.pageUrl !== undefined) await showPage(context, exchange.pageUrl);
   const attachments = await publishFiles(context, exchange, files);
   spoilTheNetwork(exchange, attachments);
   out.say(
@@ -91,6 +98,15 @@ async function runDemo(
   const saved = await receive(context, exchange, join(dir, 'received'));
   signal.throwIfAborted();
   await report(context, files, saved, performance.now() - startedMs);
+  if (!open) return;
+  out.say('\nThe page goes on, for uploads too. Ctrl-C stops it.');
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+async function showPage({ out }: Context, url: string): Promise<void> {
+  const opened = await openInBrowser(url);
+  out.say(opened ? `The page: ${url}\n` : `No browser here. Open it yourself: ${url}\n`);
+  out.emit({ type: 'page', url, opened });
 }
 
 async function publishFiles(

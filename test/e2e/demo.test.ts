@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { recordsOf, runCli, tempDir } from '../helpers/cli.ts';
+import { recordsOf, runCli, startCli, tempDir } from '../helpers/cli.ts';
 import { writeRandomFile } from '../helpers/files.ts';
 
 describe('waybill demo', () => {
@@ -58,6 +58,22 @@ describe('waybill demo', () => {
       expect(output).not.toMatch(/eyJ[\w-]+\.[\w-]+\./);
     },
   );
+
+  it('--open serves the page, says its address where there is no browser, and goes on until it is stopped', async () => {
+    await using dir = await tempDir();
+    const file = join(dir.path, 'small.bin');
+    await writeRandomFile(file, 300_000);
+    const demo = startCli(['demo', file, '--open', '--json']);
+    const line = await demo.waitFor(/No browser here/);
+    const page = await fetch(/http\S+/.exec(line)?.[0] ?? '');
+    expect(await page.text()).toContain('<title>Waybill</title>');
+    await demo.waitFor(/All 1 identical/);
+    await demo.waitFor(/Ctrl-C stops it/);
+    demo.kill('SIGINT');
+    const { code, stdout, stderr } = await demo.done;
+    expect(code, stderr).toBe(0);
+    expect(recordsOf({ stdout }, 'page')).toMatchObject([{ opened: false }]);
+  });
 
   it('keeps quiet about nothing: a missing file is misuse', async () => {
     const { code, stderr } = await runCli(['demo', 'nowhere.bin']);

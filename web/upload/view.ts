@@ -66,27 +66,32 @@ export async function showUpload(section: HTMLElement, session: Session): Promis
     spoken,
   );
 
+  /** Says what was not taken, until it is dismissed; of one file only the last. */
+  const notes = new Map<string, HTMLElement>();
+  const note = (id: string, name: string, what: string): void => {
+    notes.get(id)?.remove();
+    const item = h('li', {}, h('span', {}, h('strong', {}, name), ` ${what} `));
+    item.append(
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'small',
+          'aria-label': `Dismiss the note on ${name}`,
+          onclick: () => item.remove(),
+        },
+        'Dismiss',
+      ),
+    );
+    notes.set(id, item);
+    refusals.append(item);
+  };
   const uploader = createUploader({
     store: session.store,
     types,
     typeNow: () => select.value,
     method,
-    onRefused: (name, why) => {
-      const item = h('li', {}, h('span', {}, h('strong', {}, name), ` was not added. ${why} `));
-      item.append(
-        h(
-          'button',
-          {
-            type: 'button',
-            class: 'small',
-            'aria-label': `Dismiss the note on ${name}`,
-            onclick: () => item.remove(),
-          },
-          'Dismiss',
-        ),
-      );
-      refusals.append(item);
-    },
+    onRefused: (name, why) => note(`chosen ${name}`, name, `was not added. ${why}`),
   });
   const { uppy } = uploader;
   uppy.use(Dashboard, {
@@ -106,11 +111,12 @@ export async function showUpload(section: HTMLElement, session: Session): Promis
       list.setAttribute('role', 'list');
   }).observe(dashboard, { childList: true, subtree: true });
   uppy.on('upload-success', (file) => {
+    if (file !== undefined) notes.get(file.id)?.remove();
     const uploadId = file === undefined ? undefined : uploader.uploadIdOf(file);
     if (uploadId !== undefined) outcomes.follow(uploadId);
   });
   uppy.on('upload-error', (file, error) => {
-    if (file !== undefined) setText(spoken, `${file.name}: ${error.message}`);
+    if (file !== undefined) note(file.id, file.name, `was not uploaded. ${error.message}`);
   });
   await outcomes.refresh();
 }
