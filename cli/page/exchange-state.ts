@@ -54,6 +54,8 @@ export function createExchangeState(consumerQueues: ReadonlySet<string>): Exchan
   const messages = new Map<string, { readonly eventId: string; readonly delivery: Delivery }>();
   const byKey = new Map<string, KnownAttachment>();
   const shown = new Map<string, string>();
+  /** Not yet counted: the URL service may answer before its event's record is taken. */
+  const grants: Grant[] = [];
   let views: readonly EventView[] = [];
 
   const published = (detail: unknown, atMs: number): void => {
@@ -117,9 +119,17 @@ export function createExchangeState(consumerQueues: ReadonlySet<string>): Exchan
     }
   };
 
+  const count = ({ key, expiresAt }: Grant): void => {
+    const known = byKey.get(key);
+    if (known === undefined) return;
+    known.refetches += 1;
+    known.urlExpiresAtMs = Math.max(known.urlExpiresAtMs ?? 0, Date.parse(expiresAt));
+  };
+
   return {
     update(records, flows, deadEventIds) {
       for (const record of records) take(record);
+      for (const grant of grants.splice(0)) count(grant);
       for (const known of byKey.values()) known.flows.clear();
       for (const flow of flows)
         if (flow.operation === 'GetObject') byKey.get(flow.key ?? '')?.flows.add(flow);
@@ -131,12 +141,7 @@ export function createExchangeState(consumerQueues: ReadonlySet<string>): Exchan
         return changed;
       });
     },
-    granted({ key, expiresAt }) {
-      const known = byKey.get(key);
-      if (known === undefined) return;
-      known.refetches += 1;
-      known.urlExpiresAtMs = Math.max(known.urlExpiresAtMs ?? 0, Date.parse(expiresAt));
-    },
+    granted: (grant) => void grants.push(grant),
     all: () => views,
     attachment: (eventId, attachmentId) =>
       events.get(eventId)?.attachments.find(({ attachment }) => attachment.id === attachmentId)?.attachment,

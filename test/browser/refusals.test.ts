@@ -87,7 +87,7 @@ describe.skipIf(!hasChromium)('what is refused, and what Chromium shows of it', 
     const card = page.locator('#upload .card', { hasText: 'a.png' });
     await card.locator('.chip[data-state=refused]').waitFor();
     await card.getByText('"a.png" was announced as image/png, but its content is').waitFor();
-    await expect.poll(test.objects).toEqual([]);
+    await expect.poll(async () => await test.objects()).toEqual([]);
     expect(test.published()).toEqual([]);
     await page.context().close();
   });

@@ -157,10 +157,12 @@ describe.skipIf(!hasChromium)('both views in Chromium', () => {
     await page.keyboard.press('Shift+Tab');
     await page.keyboard.press('Enter');
     await page.getByLabel('Published as').waitFor();
+    const choosing = page.waitForEvent('filechooser'); // early: Playwright takes a moment to listen
     const focused = page.locator(':focus');
     for (let tabs = 0; tabs < 8 && (await focused.textContent()) !== 'browse files'; tabs += 1)
       await page.keyboard.press('Tab');
-    const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')]);
+    await page.keyboard.press('Enter');
+    const chooser = await choosing;
     expect(chooser.isMultiple()).toBe(true);
     await context.close();
   });

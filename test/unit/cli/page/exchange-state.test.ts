@@ -101,10 +101,10 @@ describe('how far an event has come', () => {
     expect(ended?.attachments[0]).toMatchObject({ coveredBytes: 14, flowing: 0, requests: 4 });
   });
 
-  it('knows the URL that lives longest', () => {
+  it('knows the URL that lives longest, also of one that was given before the event was seen', () => {
     const { state, see } = makeState();
-    see(published);
     state.granted({ key: attachment.key, expiresAt: '2099-01-01T00:00:00Z' });
+    see(published);
     state.granted({ key: attachment.key, expiresAt: '2098-01-01T00:00:00Z' });
     state.granted({ key: 'of nobody', expiresAt: '2100-01-01T00:00:00Z' });
     const [view] = state.update([], [], nobody);
