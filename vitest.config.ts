@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/helpers/longest-first.ts';
 import { isRadosgwInstalled } from './test/conformance/radosgw/start-radosgw.ts';
 
 const project = (name: string, include: string[], testTimeout: number, extra: object = {}) => ({
@@ -25,6 +26,7 @@ export default defineConfig({
   test: {
     // All cores: much of what tests do is waiting. Vitest's own choice leaves one idle.
     maxWorkers: '100%',
+    sequence: { sequencer: LongestFirst },
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     projects: [
       project('unit', ['test/unit/**/*.test.ts'], 10_000),
@@ -46,10 +48,12 @@ export default defineConfig({
         globalSetup: ['test/helpers/build-page-once.ts'],
         fileParallelism: false,
       }),
-      // One file at a time: they measure memory and kill processes on a machine of two cores.
+      // They wait as much as they work; no more at a time, for their bounds are made for a machine of two cores.
       project('e2e', ['test/e2e/**/*.test.ts'], 600_000, {
         globalSetup: ['test/helpers/build-once.ts'],
-        fileParallelism: false,
+        hookTimeout: 60_000,
+        maxWorkers: 2,
+        sequence: { groupOrder: 1 },
       }),
     ],
   },

@@ -25,7 +25,7 @@ const COMMANDS = [
 ];
 
 describe('every command', () => {
-  it.each(COMMANDS)('%s --help shows examples and ends with 0', async (command) => {
+  it.concurrent.each(COMMANDS)('%s --help shows examples and ends with 0', async (command) => {
     const { code, stdout } = await runCli([...command.split(' '), '--help']);
     expect(code).toBe(0);
     expect(stdout).toContain('Examples:\n  $ waybill');
@@ -34,7 +34,7 @@ describe('every command', () => {
 });
 
 describe("a user's mistake ends with 2, one clear message and no stack trace", () => {
-  it.each<[string, string[], string]>([
+  it.concurrent.each<[string, string[], string]>([
     ['misspelt command', ['pubilsh'], "unknown command 'pubilsh'"],
     ['misspelt flag', ['consume', '--out', 'x', '--idel-exit', '5s'], 'Did you mean --idle-exit?'],
     ['missing flag', ['publish', 'README.md'], "required option '--type <type>'"],

@@ -21,7 +21,7 @@ describe('waybill demo', () => {
     }
   });
 
-  it.each(['silent', 'error', 'warn', 'info', 'debug', 'trace'])(
+  it.concurrent.each(['silent', 'error', 'warn', 'info', 'debug', 'trace'])(
     'shows no signature, claim check or key at log level %s',
     async (level) => {
       await using dir = await tempDir();

@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tempDir } from '../helpers/cli.ts';
@@ -28,7 +28,7 @@ describe('a hundred thousand objects', () => {
     await using dir = await tempDir();
     const seeded = await startChild(dir.path, 0, 'dist');
     await seeded.kill();
-    await writeRecords(join(dir.path, 's3', 'buckets', 'plain', 'versions'));
+    writeRecords(join(dir.path, 's3', 'buckets', 'plain', 'versions'));
 
     const startedMs = performance.now();
     const stack = await startChild(dir.path, 0, 'dist');
@@ -66,11 +66,11 @@ describe('a hundred thousand objects', () => {
 });
 
 /** Empty objects as the store writes them: to put them one by one would take minutes and prove no more. */
-async function writeRecords(root: string): Promise<void> {
+function writeRecords(root: string): void {
   for (const [index, key] of KEYS.entries()) {
     const hash = createHash('sha256').update(key).digest('hex');
     const dir = join(root, hash.slice(0, 1));
-    if (index < 1_000) await mkdir(dir, { recursive: true });
+    if (index < 1_000) mkdirSync(dir, { recursive: true });
     const record = {
       key,
       headers: { 'content-type': 'application/octet-stream' },
@@ -85,7 +85,7 @@ async function writeRecords(root: string): Promise<void> {
       sequence: index + 1,
       modifiedAtMs: 1_700_000_000_000 + index,
     };
-    await writeFile(join(dir, `${hash}-null.json`), JSON.stringify(record));
+    writeFileSync(join(dir, `${hash}-null.json`), JSON.stringify(record));
   }
 }
 

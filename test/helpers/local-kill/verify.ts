@@ -14,41 +14,49 @@ import type { Content, KnownUpload, Ledger } from './ledger.ts';
 import { md5 } from './load.ts';
 import { sha256 } from './random.ts';
 
-/** Versions that `recent` looks at, the newest. */
+/** Versions that `recent` looks at, the newest, and keys that were raced for. */
 const RECENT = 40;
+/** Reads at once. */
+const LANES = 4;
 
 /**
  * Fails unless all that was acknowledged is there, and nothing that cannot be; then the ledger is certain again.
- * Of versions, `recent` looks at the newest and at those whose fate was not certain.
+ * Of versions, and of keys that were raced for, `recent` looks at the newest and at those whose fate was not certain.
  */
-export async function verify(s3: S3Client, ledger: Ledger, versions: 'recent' | 'all'): Promise<void> {
+export async function verify(s3: S3Client, ledger: Ledger, scope: 'recent' | 'all'): Promise<void> {
   await verifyUploads(s3, ledger);
-  const seen = new Map<string, Content>();
-  for (const [id, possible] of ledger.keys) {
-    const content = await read(s3, id);
-    expectOneOf(id, content, possible);
-    ledger.keys.set(id, [content]);
-    seen.set(id, content);
-  }
-  for (const [key, { attempts, winner }] of ledger.races) {
+  const raced = [...ledger.keys.keys()].filter((id) => id.startsWith('plain/race/'));
+  const settled = new Set(scope === 'recent' ? raced.slice(0, -RECENT) : []);
+  await inLanes(
+    [...ledger.keys].filter(([id]) => !settled.has(id)),
+    async ([id, possible]) => {
+      const content = await read(s3, id);
+      expectOneOf(id, content, possible);
+      ledger.keys.set(id, [content]);
+    },
+  );
+  await inLanes([...ledger.races], async ([key, { attempts, winner }]) => {
     const id = idOf('plain', key);
     const content = await read(s3, id);
     expectOneOf(id, content, winner === undefined ? [undefined, ...attempts] : [winner]);
     ledger.races.delete(key);
     ledger.keys.set(id, [content]);
-    seen.set(id, content);
-  }
-  const known = [...ledger.versions.values()];
-  for (const [index, version] of known.entries()) {
-    if (versions === 'recent' && index < known.length - RECENT && version.possible.length === 1) continue;
-    const id = idOf(version.bucket, version.key);
-    const content = await read(s3, id, version.versionId);
-    expectOneOf(`${id} version ${version.versionId}`, content, version.possible);
-    if (content === undefined) ledger.versions.delete(version.versionId);
-    else version.possible = [content];
-  }
+  });
+  const versions = [...ledger.versions.values()];
+  await inLanes(
+    versions.filter(
+      ({ possible }, index) => scope === 'all' || index >= versions.length - RECENT || possible.length > 1,
+    ),
+    async (version) => {
+      const id = idOf(version.bucket, version.key);
+      const content = await read(s3, id, version.versionId);
+      expectOneOf(`${id} version ${version.versionId}`, content, version.possible);
+      if (content === undefined) ledger.versions.delete(version.versionId);
+      else version.possible = [content];
+    },
+  );
   for (const bucket of ['plain', 'kept']) {
-    const wanted = [...seen].flatMap(([id, content]) =>
+    const wanted = [...ledger.keys].flatMap(([id, [content]]) =>
       content !== undefined && id.startsWith(`${bucket}/`) ? [id] : [],
     );
     const listed = await listKeys(s3, bucket);
@@ -96,6 +104,15 @@ async function verifyParts(s3: S3Client, upload: KnownUpload): Promise<void> {
     expect(found.length, `part ${partNumber} of ${upload.uploadId}`).toBe(1);
     upload.parts.set(partNumber, found);
   }
+}
+
+/** Does some work for each item, a few at a time. */
+async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = items.values();
+  const lane = async (): Promise<void> => {
+    for (const item of left) await work(item);
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
 }
 
 /** What a key, or one version of it, holds; GET checks that the body is whole. */
