@@ -173,6 +173,10 @@ export class ExchangeStack extends Stack {
 
   #addUploads(props: ExchangeStackProps): UploadService | undefined {
     if (props.uploads === undefined) return undefined;
+    if (props.sourceVpces !== undefined || props.sourceIps !== undefined)
+      throw new TypeError(
+        'uploads: got some, expected none with sourceVpces or sourceIps: the intake reads what was uploaded from outside of them',
+      );
     const { retention, origins, producers } = this.topology;
     const { producer = 'uploads' } = props.uploads;
     if (producers.some(({ name }) => name === producer))

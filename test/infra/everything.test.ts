@@ -201,6 +201,9 @@ describe('UploadService', () => {
     expect(() => uploads({ policy: { types } })).toThrow(
       'policy.types.form.uploaded.maxSizeBytes: got 53687091200, expected at most',
     );
+    expect(() => synth({ uploads: UPLOADS, sourceVpces: ['vpce-1'] })).toThrow(
+      'uploads: got some, expected none',
+    );
     expect(() => uploads({ producer: 'scanner' })).toThrow('uploads.producer: got scanner, expected a name');
   });
 });

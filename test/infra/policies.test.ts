@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { evaluate, readPolicy, type ContextValues, type PolicyPrincipal } from '../../local/policy.ts';
 import { deploy, type Deployed } from '../helpers/cloudformation.ts';
 import { synthEverything } from './everything.ts';
+import { synth } from './synth.ts';
 
 const ACCOUNT = '123456789012';
 const PLACE = { account: ACCOUNT, region: 'eu-central-1' };
@@ -46,10 +47,7 @@ function judgeOf(deployed: Deployed) {
     otherRule: deployed.arn(deployed.only('AWS::Events::Rule', 'Queueledger')),
     function: deployed.arn(deployed.only('AWS::Lambda::Function', 'UrlService')),
     key: deployed.arn(deployed.only('AWS::SecretsManager::Secret', 'SigningKeyscanner')),
-    uploadsKey: deployed.arn(deployed.only('AWS::SecretsManager::Secret', 'UploadsSigningKey')),
     ledgerQueue: deployed.arn(deployed.only('AWS::SQS::Queue', 'QueueledgerQueue')),
-    intakeQueue: deployed.arn(deployed.only('AWS::SQS::Queue', 'UploadsIntakeQueue')),
-    intakeRule: deployed.arn(deployed.only('AWS::Events::Rule', 'UploadsIntake')),
   };
 
   /** Statements of the policies of whatever holds this resource. */
@@ -124,7 +122,13 @@ function judgeOf(deployed: Deployed) {
   return { judge, places };
 }
 
-const { judge, places } = judgeOf(deploy(synthEverything().json, PLACE));
+const everything = deploy(synthEverything().json, PLACE);
+const { judge, places } = judgeOf(everything);
+const uploads = {
+  key: everything.arn(everything.only('AWS::SecretsManager::Secret', 'UploadsSigningKey')),
+  queue: everything.arn(everything.only('AWS::SQS::Queue', 'UploadsIntakeQueue')),
+  rule: everything.arn(everything.only('AWS::Events::Rule', 'UploadsIntake')),
+};
 const { payloads, control, bus, queue, dlq, undelivered, rule, otherRule } = places;
 const OWN = `${payloads}/payloads/scanner/scan.made/id/a`;
 const UPLOAD = `${payloads}/uploads/u/content`;
@@ -329,30 +333,30 @@ const ROWS: readonly Row[] = [
   ['uploadHttp', 's3:PutObject', `${control}/uploads/records/x/y.json`, {}, 'Allow'],
   ['uploadHttp', 's3:PutObject', `${control}/keys/producers.json`, {}, NOBODY],
   ['uploadHttp', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Onlyuploads'],
-  ['uploadHttp', 'secretsmanager:GetSecretValue', places.uploadsKey, {}, NOBODY],
+  ['uploadHttp', 'secretsmanager:GetSecretValue', uploads.key, {}, NOBODY],
   ['uploadIntake', 's3:GetObjectVersion', UPLOAD, {}, 'Allow'],
   ['uploadIntake', 's3:DeleteObjectVersion', UPLOAD, {}, 'Allow'],
   ['uploadIntake', 's3:PutObject', UPLOAD, create, NOBODY],
   ['uploadIntake', 's3:DeleteObjectVersion', OWN, {}, NOBODY],
   ['uploadIntake', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Allow'],
   ['uploadIntake', 'events:PutEvents', bus, put('scanner', 'scan.made'), 'Onlyscanner'],
-  ['uploadIntake', 'secretsmanager:GetSecretValue', places.uploadsKey, {}, 'Allow'],
+  ['uploadIntake', 'secretsmanager:GetSecretValue', uploads.key, {}, 'Allow'],
   ['uploadIntake', 'secretsmanager:GetSecretValue', places.key, {}, NOBODY],
-  ['uploadIntake', 'sqs:ReceiveMessage', places.intakeQueue, {}, 'Allow'],
+  ['uploadIntake', 'sqs:ReceiveMessage', uploads.queue, {}, 'Allow'],
   ['uploadIntake', 'sqs:ReceiveMessage', queue, {}, NOBODY],
   ['uploadSweep', 's3:AbortMultipartUpload', UPLOAD, {}, 'Allow'],
   ['uploadSweep', 's3:DeleteObjectVersion', OWN, {}, NOBODY],
   ['uploadSweep', 's3:GetObjectVersion', UPLOAD, {}, NOBODY],
   ['uploadSweep', 's3:DeleteObject', `${control}/uploads/open/x/y.1`, {}, 'Allow'],
   ['uploadSweep', 's3:GetObject', `${control}/links/abc.json`, {}, NOBODY],
-  ['eventbridge', 'sqs:SendMessage', places.intakeQueue, { 'aws:SourceArn': places.intakeRule }, 'Allow'],
-  ['eventbridge', 'sqs:SendMessage', places.intakeQueue, { 'aws:SourceArn': rule }, NOBODY],
+  ['eventbridge', 'sqs:SendMessage', uploads.queue, { 'aws:SourceArn': uploads.rule }, 'Allow'],
+  ['eventbridge', 'sqs:SendMessage', uploads.queue, { 'aws:SourceArn': rule }, NOBODY],
   ['producer', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Onlyuploads'],
   ['replayer', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Allow'],
   ['urlService', 's3:GetObjectVersion', UPLOAD, url(900), 'Allow'],
   // Keys: one writes the list, and no role but its producer's reads what signs
   ['rotation', 'secretsmanager:PutSecretValue', places.key, {}, 'Allow'],
-  ['rotation', 'secretsmanager:UpdateSecretVersionStage', places.uploadsKey, {}, 'Allow'],
+  ['rotation', 'secretsmanager:UpdateSecretVersionStage', uploads.key, {}, 'Allow'],
   ['rotation', 'secretsmanager:DeleteSecret', places.key, {}, NOBODY],
   ['rotation', 's3:PutObject', `${control}/keys/producers.json`, {}, 'Allow'],
   ['rotation', 's3:DeleteObject', `${control}/keys/producers.json`, {}, NOBODY],
@@ -395,6 +399,28 @@ describe('the policies of the synthesized template, executed', () => {
 
   it.each(ROWS)('%s %s %s %j: %s', (who, action, resource, context, said) => {
     expect(judge(who, action, resource, context)).toBe(said);
+  });
+});
+
+describe('the policies with sources', () => {
+  const inside = judgeOf(
+    deploy(synth({ sourceVpces: ['vpce-1'], sourceIps: ['203.0.113.0/24'] }).json, PLACE),
+  );
+  const object = `${inside.places.payloads}/payloads/scanner/scan.made/id/a`;
+  const from = (endpoint: string, address: string) => ({
+    ...url(10),
+    'aws:SourceVpce': endpoint,
+    'aws:SourceIp': address,
+  });
+
+  it.each<[Who, string, ContextValues, string]>([
+    ['urlService', 's3:GetObjectVersion', from('vpce-1', '10.0.0.1'), 'Allow'],
+    ['urlService', 's3:GetObjectVersion', from('vpce-2', '203.0.113.9'), 'Allow'],
+    ['urlService', 's3:GetObjectVersion', from('vpce-2', '10.0.0.1'), 'OnlyFromSources'],
+    ['urlService', 's3:GetObjectVersionTagging', from('vpce-2', '10.0.0.1'), 'Allow'],
+    ['producer', 's3:PutObject', { ...create, ...from('vpce-2', '10.0.0.1') }, 'OnlyFromSources'],
+  ])('%s %s %j: %s', (who, action, context, said) => {
+    expect(inside.judge(who, action, object, context)).toBe(said);
   });
 });
 
