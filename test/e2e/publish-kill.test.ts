@@ -153,10 +153,13 @@ it(
     const ids = [...files.keys()].sort();
     const sent = sentIds();
     expect([...new Set(sent)].sort()).toEqual(ids);
-    const count = (kind: 'message' | 'delete'): number =>
-      stack.spy.records(kind).filter(({ queue }) => queue === 'orders').length;
-    await stack.spy.waitFor(() => count('delete') === sent.length, { timeoutMs: 60_000 });
-    expect(count('message')).toBe(sent.length);
+    const messages = stack.spy.records('message').filter(({ queue }) => queue === 'orders');
+    expect(messages).toHaveLength(sent.length);
+    let handled = 0;
+    await stack.spy.waitFor(
+      (record) => record.kind === 'delete' && record.queue === 'orders' && ++handled === sent.length,
+      { timeoutMs: 60_000 },
+    );
     expect(effects.sort()).toEqual(ids);
     expect(worker.stats.rejected).toBe(0);
 
