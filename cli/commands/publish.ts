@@ -71,6 +71,7 @@ export function publishCommand(summary: string): Command {
         if (typeof data !== 'object' || data === null || Array.isArray(data)) {
           throw new UsageError('--data: expected a JSON object');
         }
+        const delivery = deliveryOf(env, options.delivery);
         const keyPath = required(
           options.signingKey ?? env.WAYBILL_SIGNING_KEY,
           '--signing-key',
@@ -89,7 +90,7 @@ export function publishCommand(summary: string): Command {
             urlTtlSeconds: options.url ? options.urlTtl : 0,
             logger,
             ...optionalControlOf(env, options.control),
-            ...deliveryOf(env, options.delivery),
+            ...delivery,
             ...(options.durability === undefined ? {} : { durability: options.durability }),
             ...(store === undefined ? {} : { store }),
             ...(env.AWS_ENDPOINT_URL === undefined ? {} : { endpoint: env.AWS_ENDPOINT_URL }),
