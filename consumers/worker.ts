@@ -140,7 +140,7 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
 
   const stop = async ({ deadlineMs = resolved.stopDeadlineMs } = {}): Promise<WorkerStats> => {
     const again = signals.stop.signal.aborted;
-    if (!signals.done.signal.aborted) emit({ kind: 'stopping', forced: again });
+    const isNews = !signals.done.signal.aborted && !signals.force.signal.aborted;
     if (again) {
       signals.force.abort(new WorkerStoppedError('the worker was told to stop at once'));
       signals.work.abort(signals.force.signal.reason);
@@ -153,6 +153,8 @@ export function createWorker<const Schemas extends EventSchemas>(options: Worker
         () => undefined,
       );
     }
+    // After the state has changed: who stops the worker from `onEvent` stops it once more, not for ever.
+    if (isNews) emit({ kind: 'stopping', forced: again });
     return await done;
   };
 

@@ -127,7 +127,10 @@ export async function startHarness(): Promise<Harness> {
           backoff: { backoffBaseMs: 0, backoffCapMs: 0 },
           download: { retry: { maxAttempts: 3, backoffBaseMs: 1, backoffCapMs: 2 } },
           ...options,
-          onEvent,
+          onEvent: (event) => {
+            onEvent(event);
+            options.onEvent?.(event);
+          },
         }),
       );
       watched.push(watching);

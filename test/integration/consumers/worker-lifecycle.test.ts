@@ -208,6 +208,17 @@ describe('stop', () => {
     await next.until('succeeded');
   });
 
+  it('may be told from its own event, which comes twice at the most', async () => {
+    let stop = (): void => {};
+    const watched = harness.work({ onEvent: ({ kind }) => kind === 'stopping' && stop() });
+    stop = () => void watched.worker.stop();
+    await watched.worker.stop();
+    expect(watched.seen.filter(({ kind }) => kind === 'stopping')).toEqual([
+      { kind: 'stopping', forced: false },
+      { kind: 'stopping', forced: true },
+    ]);
+  });
+
   it('hands back a message that the last poll still brought', async () => {
     const id = await send();
     let stop = (): void => {};
