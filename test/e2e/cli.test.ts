@@ -169,12 +169,12 @@ describe('against `waybill up`', () => {
       await sqs.send(new SendMessageCommand({ QueueUrl: up.env['WAYBILL_QUEUE']!, MessageBody }));
     };
     await again();
-    const second = await run('consume', '--out', 'once', '--idle-exit', '1s', '--json');
+    const second = await run('consume', '--out', 'once', '--idle-exit', '3s', '--json');
     expect(second.code, second.stderr).toBe(0);
     expect(recordsOf(second, 'duplicate')).toMatchObject([{ eventId }]);
     expect(recordsOf(second, 'saved')).toEqual([]);
 
-    const named = ['consume', '--consumer', 'archive', '--idle-exit', '1s', '--json'];
+    const named = ['consume', '--consumer', 'archive', '--idle-exit', '3s', '--json'];
     for (const [out, saved] of [
       ['first', 1],
       ['elsewhere', 0],
@@ -284,7 +284,7 @@ describe('against `waybill up`', () => {
         '--out',
         'by-service',
         '--idle-exit',
-        '1s',
+        '3s',
         '--url-service',
         url,
         '--json',
@@ -340,14 +340,14 @@ describe('against `waybill up`', () => {
       '--queue',
       queue.replace(/[^/]+$/, 'nowhere'),
       '--idle-exit',
-      '1s',
+      '3s',
     );
     expect([missing.code, missing.stderr]).toEqual([
       2,
       expect.stringContaining('expected the URL of a queue that exists'),
     ]);
     const env = { ...up.env, AWS_SECRET_ACCESS_KEY: 'wrong' };
-    const refused = await runCli(['consume', '--out', 'x', '--idle-exit', '1s'], { cwd: dir.path, env });
+    const refused = await runCli(['consume', '--out', 'x', '--idle-exit', '3s'], { cwd: dir.path, env });
     expect([refused.code, refused.stderr]).toEqual([
       1,
       expect.stringContaining('nothing could be received: SQS does not accept our credentials'),

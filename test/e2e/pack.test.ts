@@ -51,7 +51,9 @@ describe('the packed tarball, installed into an empty project', () => {
     const { stdout } = await exec(process.execPath, ['--input-type=module', '-e', code], { cwd: project });
     expect(stdout.trim()).toBe(JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')).version);
     const installed = await readdir(join(project, 'node_modules', 'waybill'));
-    expect(installed.sort()).toEqual(['CHANGELOG.md', 'README.md', 'dist', 'docs', 'package.json']);
+    expect(installed.sort()).toEqual(['CHANGELOG.md', 'README.md', 'dist', 'docs', 'infra', 'package.json']);
+    const sources = await readdir(join(project, 'node_modules', 'waybill', 'infra'), { recursive: true });
+    expect(sources.sort()).toEqual(['consumer-service', 'consumer-service/Dockerfile']);
   });
 
   it('has the command', async () => {
