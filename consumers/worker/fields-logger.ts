@@ -1,7 +1,8 @@
-import type { Logger } from '../../shared/logger.ts';
+import { silentLogger, type Logger } from '../../shared/logger.ts';
 
 /** A logger that adds the same fields to every line. */
 export function withFields(logger: Logger, fields: object): Logger {
+  if (logger === silentLogger) return logger;
   const through =
     (level: keyof Logger) =>
     (more: object, message: string): void =>
