@@ -77,7 +77,8 @@ export class Exchange {
     } else this.#take(buffer.subarray(0, count));
     if (!this.#over && this.#head !== undefined && this.#head.body !== 'chunked') {
       if (this.#left === 0) this.#complete(true);
-      else this.#paused = !this.#body.hasRoom();
+      // Bytes of a TLS record come on after a pause. They end none: only `resume` makes the socket read again.
+      else this.#paused ||= !this.#body.hasRoom();
     }
     return !this.#paused;
   }

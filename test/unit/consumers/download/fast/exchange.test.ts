@@ -211,6 +211,32 @@ describe('an exchange', () => {
     expect(bench.resumes).toBeGreaterThan(0);
   });
 
+  it('stays paused until its reader asks, whatever comes through the pause', async () => {
+    const bench = begin(2 * BLOCK);
+    const bytes = patternBytes(4 * BLOCK);
+    const wire = ok(bytes);
+    let at = feed(bench, wire);
+    expect(at).toBeLessThan(wire.length);
+    // As the records of TLS do that the socket had read before it stopped.
+    for (let n = 0; n < 3; n += 1) {
+      const record = wire.subarray(at, at + 1_000);
+      const buffer = bench.exchange.buffer() ?? Buffer.alloc(1_000);
+      buffer.set(record);
+      expect(bench.exchange.received(buffer, record.length)).toBe(false);
+      at += record.length;
+    }
+    expect(bench.resumes).toBe(0);
+    const { body } = await bench.exchange.response;
+    const got: Buffer[] = [];
+    for await (const chunk of body) {
+      got.push(Buffer.from(chunk));
+      queueMicrotask(
+        () => void (at < wire.length && bench.resumes > 0 && (at += feed(bench, wire.subarray(at)))),
+      );
+    }
+    expect(bytes.equals(Buffer.concat(got))).toBe(true);
+  });
+
   it('hands out what waits in a block when it is long in coming, and reads on into that block', async () => {
     const bench = begin();
     const bytes = patternBytes(2 * BLOCK);
