@@ -25,22 +25,34 @@ const functions = [
   './dist/producers/upload-service/sweep-entry.js',
 ];
 const modules = Object.values(manifest.exports).flatMap((to) => (typeof to === 'string' ? [] : [to.default]));
-await build({
-  entryPoints: [...modules, ...commands, ...functions].map((path) =>
-    path.replace(/^\.\/dist\/(.*)\.js$/, '$1.ts'),
-  ),
+const common = {
   outdir: 'dist',
   outbase: '.',
-  chunkNames: 'chunks/[name]-[hash]',
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20.19',
   packages: 'external',
-  // An alias is a path, and no package any more
-  alias: { '@opentelemetry/api': resolve('node_modules/@opentelemetry/api/build/esm/index.js') },
   sourcemap: true,
   logLevel: 'warning',
+} as const;
+await build({
+  ...common,
+  entryPoints: [...modules, ...commands, ...functions].map((path) =>
+    path.replace(/^\.\/dist\/(.*)\.js$/, '$1.ts'),
+  ),
+  chunkNames: 'chunks/[name]-[hash]',
+  splitting: true,
+  format: 'esm',
+  // An alias is a path, and no package any more
+  alias: { '@opentelemetry/api': resolve('node_modules/@opentelemetry/api/build/esm/index.js') },
+});
+// What a thread runs, started by its path. It shares nothing, and CommonJS is there 40 ms sooner: no loader is started.
+await build({
+  ...common,
+  entryPoints: ['consumers/download/threads/receiver.ts'],
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  define: { 'import.meta.url': 'receiverUrl' },
+  banner: { js: "const receiverUrl = require('node:url').pathToFileURL(__filename).href;" },
 });
 await Promise.all(commands.map(async (path) => await chmod(path, 0o755)));

@@ -1,5 +1,6 @@
 import { createFastTransport, type FastTransportOptions } from './fast/fast-transport.ts';
 import { splitTarget } from './fast/origin.ts';
+import { withThreads, type ThreadsOptions } from './threads/threads.ts';
 import {
   TransportError,
   type Transport,
@@ -27,7 +28,7 @@ const MAX_REMEMBERED = 256;
 export type TransportKind = 'auto' | 'fast' | 'undici';
 
 /** How a transport chooses and connects. */
-export interface CreateTransportOptions extends FastTransportOptions {
+export interface CreateTransportOptions extends FastTransportOptions, ThreadsOptions {
   /** @default 'auto' */
   readonly kind?: TransportKind;
   /** Proxies, which only undici goes through. @default - none; the environment is not looked at */
@@ -46,11 +47,16 @@ export function createTransport(options: CreateTransportOptions = {}): Transport
   }
   if (kind === 'fast') {
     if (proxy !== undefined) throw new TypeError('proxy: got one, expected none with kind "fast"');
-    return createFastTransport(options);
+    return fastWithThreads(options);
   }
   const undici = createUndiciTransport(options);
   if (kind === 'undici' || proxy !== undefined) return undici;
-  return either(createFastTransport(options), undici);
+  return either(fastWithThreads(options), undici);
+}
+
+function fastWithThreads(options: CreateTransportOptions): Transport {
+  const { connectTimeoutMs = 10_000, ca } = options;
+  return withThreads(createFastTransport(options), { connectTimeoutMs, ca }, options);
 }
 
 /** True for the name of an engine. */

@@ -1,4 +1,4 @@
-import { crc32c } from '../../shared/crc32c.ts';
+import { combineCrc32c, crc32c } from '../../shared/crc32c.ts';
 import type { Span } from '../../shared/part-plan.ts';
 import type { PartialDownload } from './partial-download.ts';
 import { readSpan } from './read-span.ts';
@@ -36,8 +36,20 @@ export async function fetchSpan(
   const { plan } = partial;
   const { span } = running;
   const plain = plan.sizeBytes === 0 || (single && span.start === 0 && span.end === plan.sizeBytes);
-  const onGoodReply = async (): Promise<void> => await partial.begin();
-  for await (const chunk of readSpan(transfer, span, { plain, onGoodReply })) {
+  const chunks = readSpan(transfer, span, {
+    plain,
+    onGoodReply: async () => await partial.begin(),
+    receive: (response, at) => partial.receive(response, { start: at, end: span.end }),
+    fileBytes: single ? undefined : partial.sharedBytes,
+  });
+  for await (const chunk of chunks) {
+    if (!(chunk instanceof Uint8Array)) {
+      // Of one part, as the span is: a lane that is not the only one has one part at a time.
+      running.crc = combineCrc32c(running.crc, chunk.crc32c, chunk.length);
+      running.at += chunk.length;
+      if (running.at === span.end) await partial.complete(running.part, running.crc);
+      continue;
+    }
     const start = running.at;
     const complete: [part: number, crc: number][] = [];
     // Summed before it is written: it is in this core's cache now.

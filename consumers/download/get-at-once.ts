@@ -72,9 +72,11 @@ async function getOnce(
   const learned = { identity, meter, startedMs };
   meter.emit({ kind: 'started', sizeBytes: size });
   let memory: Buffer | undefined;
-  const answer = await request(requester, url, undefined, size, (bodyBytes) => {
-    if (bodyBytes === size) memory = Buffer.allocUnsafeSlow(size);
-    return memory;
+  const answer = await request(requester, url, undefined, size, {
+    into(bodyBytes) {
+      if (bodyBytes === size) memory = Buffer.allocUnsafeSlow(size);
+      return memory;
+    },
   });
   if ('interruption' in answer) {
     return { learned, begun: { bytes: Buffer.alloc(0), interruption: answer.interruption } };

@@ -37,8 +37,11 @@ export {
   type VerifyOptions,
 } from './options.ts';
 export type { DownloadEvent, DownloadResult, RefetchReason, ResumeReason } from './result.ts';
+export type { ThreadsOptions } from './threads/threads.ts';
 export {
   TransportError,
+  type FilePlace,
+  type Placed,
   type Transport,
   type TransportFailure,
   type TransportRequest,

@@ -8,10 +8,15 @@ export async function onDisk<T>(what: string, path: string, work: () => Promise<
   try {
     return await work();
   } catch (error) {
-    const code = errnoCode(error);
-    if (code === undefined) throw error;
-    throw new StorageError(`${what} ${path}: ${code}`, { cause: error, details: { path, errno: code } });
+    throw ofTheDisk(what, path, error);
   }
+}
+
+/** A StorageError for what the system refused; any other error as it is. */
+export function ofTheDisk(what: string, path: string, error: unknown): unknown {
+  const code = errnoCode(error);
+  if (code === undefined) return error;
+  return new StorageError(`${what} ${path}: ${code}`, { cause: error, details: { path, errno: code } });
 }
 
 /** `ENOSPC`, `EACCES`, …; undefined for what is no error of the system. */

@@ -5,11 +5,11 @@ import { TransportError } from './transport.ts';
 const WINDOW_MS = 10_000;
 
 /** Passes the chunks of a body on, and fails when they come slower than allowed. Time that the reader takes is not counted. */
-export async function* atLeast(
+export async function* atLeast<Chunk extends { readonly length: number }>(
   minBytesPerSecond: number,
-  body: AsyncIterable<Uint8Array>,
+  body: AsyncIterable<Chunk>,
   clock: Pick<Clock, 'monotonicMs'>,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<Chunk, void, undefined> {
   let [bytes, waitedMs] = [0, 0];
   let askedMs = clock.monotonicMs();
   for await (const chunk of body) {

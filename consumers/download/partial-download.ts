@@ -1,4 +1,5 @@
-import type { PartPlan } from '../../shared/part-plan.ts';
+import { availableParallelism } from 'node:os';
+import type { PartPlan, Span } from '../../shared/part-plan.ts';
 import { planParts } from '../../shared/part-plan.ts';
 import {
   journalHeader,
@@ -10,6 +11,7 @@ import {
 } from './journal.ts';
 import { crcOfSpan, openPartialFile, SYNC_BELOW_BYTES, type PartialFile } from './partial-file.ts';
 import type { Transfer } from './transfer.ts';
+import type { Placed, TransportResponse } from './transport.ts';
 import { Verifier } from './verifier.ts';
 
 /**
@@ -50,6 +52,12 @@ export class PartialDownload {
     this.#transfer = transfer;
     this.#file = file;
     this.#journalPath = journalPath;
+  }
+
+  /** Bytes of the file if other threads may receive it: where hashing leaves a processor for more than one. */
+  get sharedBytes(): number | undefined {
+    const taken = this.verifier.threaded ? 1 : 0;
+    return availableParallelism() - taken > 1 ? this.plan.sizeBytes : undefined;
   }
 
   /** True if an earlier process left this part. */
@@ -96,6 +104,11 @@ export class PartialDownload {
     if (this.plan.sizeBytes < SYNC_BELOW_BYTES) return;
     this.#journalIsThere = true;
     this.#journal = await startJournal(this.#journalPath, this.#header(), this.#taken);
+  }
+
+  /** The body of a span as it comes: its chunks, or what of it has been written, where the transport does that. */
+  receive({ body, place }: TransportResponse, { start, end }: Span): AsyncIterable<Uint8Array | Placed> {
+    return place === undefined ? body : this.#file.receive(place, start, end - start);
   }
 
   async write(chunk: Uint8Array, at: number): Promise<void> {

@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 import { crc32c } from '../../shared/crc32c.ts';
 import type { Span } from '../../shared/part-plan.ts';
 import { removeFile } from './journal.ts';
-import { errnoCode, onDisk } from './on-disk.ts';
+import { errnoCode, ofTheDisk, onDisk } from './on-disk.ts';
+import type { FilePlace, Placed } from './transport.ts';
 
 const READ_BYTES = 256 * 1024;
 
@@ -17,6 +18,12 @@ export interface PartialFile {
   readonly fd: number;
   /** Writes all of `chunk`. */
   write(chunk: Uint8Array, position: number): Promise<void>;
+  /** Has a body written by its transport. */
+  receive(
+    place: (place: FilePlace) => AsyncIterable<Placed>,
+    position: number,
+    length: number,
+  ): AsyncIterable<Placed>;
   /** Reads up to `buffer.length` bytes; 0 at the end. */
   read(buffer: Uint8Array, position: number): Promise<number>;
   /** Makes it as long as the whole, without writing: a file system that cannot hold it says so now. */
@@ -44,6 +51,13 @@ export async function openPartialFile(path: string, sizeBytes: number): Promise<
     fd: handle.fd,
     write: async (chunk, position) =>
       await onDisk('write', path, async () => await writeAll(handle, chunk, position)),
+    async *receive(place, position, length) {
+      try {
+        yield* place({ fd: handle.fd, position, length });
+      } catch (error) {
+        throw ofTheDisk('write', path, error);
+      }
+    },
     read: async (buffer, position) =>
       await onDisk(
         'read',

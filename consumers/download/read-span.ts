@@ -9,8 +9,8 @@ import type { Transfer } from './transfer.ts';
 import { TransportError, type TransportRequest, type TransportResponse } from './transport.ts';
 import type { HeldUrl } from './url-keeper.ts';
 
-/** How to read a span. */
-export interface ReadSpanOptions {
+/** How to read a span. `Chunk`: what comes of its bodies. */
+export interface ReadSpanOptions<Chunk extends Chunky = Uint8Array> extends Asking {
   /** Begin with a GET of the whole object, without `Range`; the span must be the whole. */
   readonly plain: boolean;
   /** Called when a good reply has come, before its first byte is handed out. */
@@ -19,9 +19,17 @@ export interface ReadSpanOptions {
   readonly counts?: boolean;
   /** What has interrupted an earlier request for these bytes; dealt with before the first. */
   readonly after?: Interruption | undefined;
-  /** See `TransportRequest.into`: memory for what is left of the span. */
-  readonly into?: TransportRequest['into'];
+  /** Begins to read the body of a good reply, whose first byte is the object's byte `at`. @default - its chunks */
+  readonly receive?: (response: TransportResponse, at: number) => AsyncIterable<Chunk>;
 }
+
+/** Bytes, or the news of some. */
+interface Chunky {
+  readonly length: number;
+}
+
+/** What is left to the transport. See TransportRequest. */
+type Asking = Pick<TransportRequest, 'into' | 'fileBytes'>;
 
 /** Progress of one span. */
 export interface Lane {
@@ -41,11 +49,11 @@ export interface Lane {
  * @throws {WaybillError} when the download has failed
  * @throws the signal's reason
  */
-export async function* readSpan(
+export async function* readSpan<Chunk extends Chunky = Uint8Array>(
   transfer: Transfer,
   span: Span,
-  options: ReadSpanOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
+  options: ReadSpanOptions<Chunk>,
+): AsyncGenerator<Chunk, void, undefined> {
   const lane: Lane = { span, plain: options.plain, at: span.start, interruption: undefined };
   const recovery = new Recovery(transfer);
   let resuming: ResumeReason | undefined;
@@ -54,7 +62,7 @@ export async function* readSpan(
     transfer.signal.throwIfAborted();
     const url = await transfer.urls.current();
     lane.interruption = undefined;
-    const response = await ask(transfer, url, lane, options.into);
+    const response = await ask(transfer, url, lane, options);
     if (response !== undefined) {
       if (resuming !== undefined && lane.at > 0) transfer.meter.resumed(lane.at, resuming);
       resuming = undefined;
@@ -81,11 +89,11 @@ async function ask(
   transfer: Transfer,
   url: HeldUrl,
   lane: Lane,
-  into: TransportRequest['into'],
+  asking: Asking,
 ): Promise<TransportResponse | undefined> {
   const whole = lane.plain && lane.at === lane.span.start;
   const range = whole ? undefined : { start: lane.at, end: lane.span.end };
-  const answer = await request(transfer, url, range, transfer.identity.sizeBytes, into);
+  const answer = await request(transfer, url, range, transfer.identity.sizeBytes, asking);
   if ('interruption' in answer) {
     lane.interruption = answer.interruption;
     return undefined;
@@ -113,7 +121,7 @@ export async function request(
   url: HeldUrl,
   range: Span | undefined,
   sizeBytes: number | undefined,
-  into?: TransportRequest['into'],
+  { into, fileBytes }: Asking = {},
 ): Promise<Answer> {
   const { transport, signal, options, identity } = transfer;
   const ifMatch = ifMatchValue(identity.etag);
@@ -130,6 +138,7 @@ export async function request(
       signal,
       stallTimeoutMs: options.stallTimeoutMs,
       into,
+      fileBytes,
       logger: options.logger,
     });
   } catch (error) {
@@ -171,18 +180,18 @@ export function pin({ identity }: Pick<Transfer, 'identity'>, { headers }: Trans
 }
 
 /** The bytes of one good reply, counted; what ends it early is noted in `lane`. */
-export async function* readBody(
+export async function* readBody<Chunk extends Chunky = Uint8Array>(
   transfer: Requester & Pick<Transfer, 'meter'>,
   response: TransportResponse,
   lane: Lane,
   url: HeldUrl,
-  { onGoodReply, counts = true }: ReadSpanOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
+  { onGoodReply, counts = true, receive }: ReadSpanOptions<Chunk>,
+): AsyncGenerator<Chunk, void, undefined> {
   const { meter, identity } = transfer;
   try {
     await onGoodReply?.();
     const { minBytesPerSecond } = transfer.options;
-    const { body } = response;
+    const body = receive?.(response, lane.at) ?? (response.body as AsyncIterable<Uint8Array & Chunk>);
     for await (const chunk of minBytesPerSecond === 0
       ? body
       : atLeast(minBytesPerSecond, body, transfer.clock)) {

@@ -15,8 +15,29 @@ export interface TransportRequest {
    * or none. A transport that can reads the body straight into it, and its chunks are views of it then; others do not ask.
    */
   readonly into?: ((bodyBytes: number) => Buffer | undefined) | undefined;
+  /**
+   * Bytes of the file that the body is to be a part of. A transport may have it received by another thread then, and offer
+   * `place`; without it, the body comes here.
+   */
+  readonly fileBytes?: number | undefined;
   /** Hears, at level debug, which way the transport takes. */
   readonly logger?: Logger | undefined;
+}
+
+/** Where a body shall stand in a file. */
+export interface FilePlace {
+  /** Open for writing until the exchange is over. */
+  readonly fd: number;
+  /** Of the body's first byte. */
+  readonly position: number;
+  /** Of the body; nothing is written beyond. */
+  readonly length: number;
+}
+
+/** Bytes that stand where they shall. */
+export interface Placed {
+  readonly length: number;
+  readonly crc32c: number;
 }
 
 /** An answer whose head has arrived. */
@@ -26,6 +47,11 @@ export interface TransportResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** The body as it stands on the wire, never decoded. A chunk is valid until the next one is asked for. */
   readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * In place of `body`, where the transport offers it: has the body written into a file, and tells what is, in order; bytes
+   * that are too many are told of, too. Ended or abandoned, it writes no more.
+   */
+  readonly place?: ((place: FilePlace) => AsyncIterable<Placed>) | undefined;
   /** Lets go of a body that is not read to its end. May be called at any time, also twice. */
   discard(): Promise<void> | void;
 }

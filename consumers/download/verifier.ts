@@ -22,6 +22,8 @@ export interface Sums {
 export class Verifier {
   readonly #plan: PartPlan;
   readonly #hash: FileHash | undefined;
+  /** True if a thread of its own hashes. */
+  readonly threaded: boolean;
   /** Parts below this are complete. */
   #nextPart = 0;
   #crc = 0;
@@ -30,8 +32,9 @@ export class Verifier {
   /** @param fd of the file that `readAt` reads; without one, no thread reads it */
   constructor(plan: PartPlan, readAt: ReadAt, sha256: boolean, fd?: number) {
     this.#plan = plan;
-    const threaded = fd !== undefined && plan.sizeBytes >= THREAD_FROM_BYTES;
-    if (sha256) this.#hash = threaded ? hashInThread(fd, readAt) : hashHere(readAt);
+    const followed = sha256 && fd !== undefined && plan.sizeBytes >= THREAD_FROM_BYTES;
+    this.threaded = followed;
+    if (sha256) this.#hash = followed ? hashInThread(fd, readAt) : hashHere(readAt);
   }
 
   /** Shows bytes as they pass; they must be, or be about to be, in the file at `position`. */

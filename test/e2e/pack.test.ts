@@ -61,6 +61,32 @@ describe('the packed tarball, installed into an empty project', () => {
     expect(stdout).toContain('publish');
   });
 
+  it('has the program of the threads that receive', async () => {
+    const code = `
+      import { createServer } from 'node:http';
+      import { createBlockPool, createTransport, downloadUrl, SecretUrl } from 'waybill/download';
+      const bytes = Buffer.alloc(2 ** 20, 'x');
+      const server = createServer((req, res) => {
+        const [, from, to] = /bytes=(\\d+)-(\\d+)/.exec(req.headers.range);
+        const part = bytes.subarray(Number(from), Number(to) + 1);
+        res.writeHead(206, { etag: '"e"', 'content-length': part.length, 'content-range': \`bytes \${from}-\${to}/\${bytes.length}\` });
+        res.end(part);
+      });
+      server.listen(0, '127.0.0.1', async () => {
+        const pool = createBlockPool();
+        const transport = createTransport({ threads: 2, threadsFromBytes: 0, pool });
+        const url = new SecretUrl('http://127.0.0.1:' + server.address().port + '/');
+        const options = { transport, size: bytes.length, singleGetBelowBytes: 0, partSizeBytes: 2 ** 17 };
+        const { sizeBytes } = await downloadUrl(url, { path: 'received.bin' }, options);
+        console.log(sizeBytes, pool.heldBytes);
+        await transport.close();
+        server.closeAllConnections();
+        server.close();
+      });`;
+    const { stdout } = await exec(process.execPath, ['--input-type=module', '-e', code], { cwd: project });
+    expect(stdout.trim()).toBe(`${2 ** 20} 0`);
+  });
+
   it("runs the README's producer and consumer, type-checked", async () => {
     const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
     for (const [, name = '', source = ''] of readme.matchAll(

@@ -6,16 +6,17 @@ import type { Fault } from '../../../local/index.ts';
 import { isWaybillError } from '../../../shared/errors.ts';
 import {
   TRANSPORTS,
+  transportOf,
   createWorld,
   patternBytes,
   type World,
 } from '../../integration/consumers/download/world.ts';
 
-describe.each(TRANSPORTS)('over %s', (transport) => {
+describe.each(TRANSPORTS)('over %s', (name) => {
   let world: World;
 
   beforeAll(async () => {
-    world = await createWorld(transport);
+    world = await createWorld(transportOf(name));
   });
   afterAll(async () => await world[Symbol.asyncDispose]());
 

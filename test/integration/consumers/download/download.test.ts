@@ -2,12 +2,13 @@ import { readdir, readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { download, downloadBytes, downloadStream } from '../../../../consumers/download/index.ts';
-import { TRANSPORTS, createWorld, kinds, patternBytes, type World } from './world.ts';
+import { TRANSPORTS, createWorld, kinds, patternBytes, transportOf, type World } from './world.ts';
 
 const KIB = 1024;
 const PARTS = { partSizeBytes: 64 * KIB, singleGetBelowBytes: 0 } as const;
 
-describe.each(TRANSPORTS)('over %s', (transport) => {
+describe.each(TRANSPORTS)('over %s', (name) => {
+  const transport = transportOf(name);
   let world: World;
 
   beforeAll(async () => {

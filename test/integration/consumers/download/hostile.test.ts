@@ -26,12 +26,13 @@ import {
   UrlExpiredError,
 } from '../../../../shared/errors.ts';
 import { attachmentSchema, SecretUrl, type Attachment } from '../../../../shared/events/index.ts';
-import { TRANSPORTS, createTestClock, patternBytes } from './world.ts';
+import { TRANSPORTS, createTestClock, patternBytes, transportOf, transportOptions } from './world.ts';
 
 const bytes = patternBytes(200_000);
 const digest = formatDigest(createHash('sha256').update(bytes).digest());
 
-describe.each(TRANSPORTS)('over %s', (transport) => {
+describe.each(TRANSPORTS)('over %s', (name) => {
+  const transport = transportOf(name);
   let server: Server;
   let dir: string;
   let answer: RequestListener;
@@ -230,7 +231,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   describe('an abort', () => {
     it('ends a download that still connects, at once and with its reason', async () => {
       const reason = new Error('stop');
-      const engine = createTransport({ kind: transport });
+      const engine = createTransport(transportOptions(name));
       const controller = new AbortController();
       const request = { url: `${origin()}/`, headers: {}, signal: controller.signal, stallTimeoutMs: 60_000 };
       const asked = engine.get(request);

@@ -16,7 +16,7 @@ import { AHEAD_PART_BYTES } from '../../../../consumers/download/read-ahead.ts';
 import { formatDigest } from '../../../../shared/digest.ts';
 import { ChecksumMismatchError, TransferStalledError } from '../../../../shared/errors.ts';
 import { SecretUrl } from '../../../../shared/secret.ts';
-import { patternBytes, TRANSPORTS } from './world.ts';
+import { patternBytes, TRANSPORTS, transportOf, transportOptions } from './world.ts';
 import { Writable } from 'node:stream';
 
 const MIB = 1024 ** 2;
@@ -72,7 +72,8 @@ function answer(req: IncomingMessage, res: ServerResponse): void {
 const url = (): SecretUrl =>
   new SecretUrl(`http://127.0.0.1:${(server.address() as AddressInfo).port}${urlPath}`);
 
-describe.each(TRANSPORTS)('over %s', (transport) => {
+describe.each(TRANSPORTS)('over %s', (name) => {
+  const transport = transportOf(name);
   const options = (more: DownloadUrlOptions = {}): DownloadUrlOptions => ({
     transport,
     digest,
@@ -88,7 +89,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     it.each(['silent', 'drip'] as const)(
       'that is slow (%s) is asked for once more, and the first to end counts',
       async (what) => {
-        const path = join(dir, `hedge-${transport}-${what}`);
+        const path = join(dir, `hedge-${name}-${what}`);
         trouble = (start, nth) => (start === 4 * MIB && nth === 1 ? what : undefined);
         const result = await downloadUrl(url(), { path }, options());
         expect(bytes.equals(await readFile(path))).toBe(true);
@@ -100,7 +101,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     );
 
     it('is not hurried when told not to', async () => {
-      const path = join(dir, `patient-${transport}`);
+      const path = join(dir, `patient-${name}`);
       trouble = (start, nth) => (start === 4 * MIB && nth === 1 ? 'silent' : undefined);
       const result = await downloadUrl(url(), { path }, options({ hedge: false, stallTimeoutMs: 1_500 }));
       expect(bytes.equals(await readFile(path))).toBe(true);
@@ -109,7 +110,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
 
     it('can be aborted while it is asked for twice, and leaves no block lent', async () => {
       const pool = createBlockPool();
-      const own = createTransport({ kind: transport, pool });
+      const own = createTransport({ ...transportOptions(name), pool });
       const controller = new AbortController();
       const reason = new Error('stop');
       trouble = (start) => {
@@ -117,7 +118,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
         if (again) setTimeout(() => controller.abort(reason), 50);
         return again || start === 4 * MIB ? 'silent' : undefined;
       };
-      const path = join(dir, `abort-${transport}`);
+      const path = join(dir, `abort-${name}`);
       const done = downloadUrl(url(), { path }, options({ transport: own, signal: controller.signal }));
       await expect(done).rejects.toBe(reason);
       expect(pool.lentBlocks).toBe(0);
@@ -137,7 +138,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
       const slow = options({ clock, hedge: false, connections: 1, minBytesPerSecond: 1_000_000 });
       const done = downloadUrl(
         url(),
-        { path: join(dir, `pace-${transport}`) },
+        { path: join(dir, `pace-${name}`) },
         { ...slow, retry: { maxAttempts: 1 } },
       );
       await expect(done).rejects.toThrow(TransferStalledError);
@@ -155,7 +156,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
         },
       });
       const pool = createBlockPool();
-      const own = createTransport({ kind: transport, pool });
+      const own = createTransport({ ...transportOptions(name), pool });
       const result = await downloadUrl(url(), { writable }, options({ transport: own }));
       await own.close();
       expect(pool.heldBytes, 'all is read straight into its place').toBe(0);
@@ -190,7 +191,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
 
     it('lets go of all ranges when it is destroyed', async () => {
       const pool = createBlockPool();
-      const own = createTransport({ kind: transport, pool });
+      const own = createTransport({ ...transportOptions(name), pool });
       const failure = new Error('full');
       const writable = new Writable({ write: (_chunk, _encoding, callback) => callback(failure) });
       await expect(downloadUrl(url(), { writable }, options({ transport: own }))).rejects.toBe(failure);

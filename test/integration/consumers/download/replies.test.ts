@@ -17,14 +17,15 @@ import {
   UrlServiceError,
 } from '../../../../shared/errors.ts';
 import { SecretUrl, type Attachment } from '../../../../shared/events/index.ts';
-import { TRANSPORTS, createWorld, exists, kinds, patternBytes, type World } from './world.ts';
+import { TRANSPORTS, createWorld, exists, kinds, patternBytes, transportOf, type World } from './world.ts';
 
 const KIB = 1024;
 const SIZE = 300 * KIB;
 const bytes = patternBytes(SIZE);
 const PARTS = { partSizeBytes: 64 * KIB, singleGetBelowBytes: 0, connections: 1 } as const;
 
-describe.each(TRANSPORTS)('over %s', (transport) => {
+describe.each(TRANSPORTS)('over %s', (name) => {
+  const transport = transportOf(name);
   let world: World;
   let attachment: Attachment;
   let count = 0;

@@ -7,14 +7,15 @@ import type { Clock } from '../../../../shared/clock.ts';
 import { DeadlineExceededError, StorageError, TransferError } from '../../../../shared/errors.ts';
 import { thisProcess } from '../../../../shared/process-identity.ts';
 import type { ChildOrder } from './child.ts';
-import { TRANSPORTS, createWorld, exists, patternBytes, type World } from './world.ts';
+import { TRANSPORTS, createWorld, exists, patternBytes, transportOf, type World } from './world.ts';
 
 const KIB = 1024;
 const PART = 64 * KIB;
 const PARTS = { partSizeBytes: PART, singleGetBelowBytes: 0, connections: 1 } as const;
 const bytes = patternBytes(640 * KIB);
 
-describe.each(TRANSPORTS)('over %s', (transport) => {
+describe.each(TRANSPORTS)('over %s', (name) => {
+  const transport = transportOf(name);
   let world: World;
 
   beforeAll(async () => {
@@ -222,7 +223,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
         stores: world.stores,
         partSizeBytes: PART,
         connections,
-        transport,
+        transport: name,
       };
       let received = 0;
       child.on('message', (event: DownloadEvent) => {

@@ -6,7 +6,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { FreshUrl, UrlSource } from '../../../../consumers/url-source.ts';
-import type { DownloadEvent, DownloadOptions, TransportKind } from '../../../../consumers/download/index.ts';
+import {
+  createTransport,
+  type CreateTransportOptions,
+  type DownloadEvent,
+  type DownloadOptions,
+  type Transport,
+  type TransportKind,
+} from '../../../../consumers/download/index.ts';
 import { startLocal, type FaultSwitch, type LocalStack } from '../../../../local/index.ts';
 import type { Clock } from '../../../../shared/clock.ts';
 import { crc32c, crc32cToBase64 } from '../../../../shared/crc32c.ts';
@@ -77,10 +84,24 @@ export interface World extends AsyncDisposable {
   options(more?: Partial<DownloadOptions>): DownloadOptions;
 }
 
-/** Everything about a download holds over both engines. */
-export const TRANSPORTS = ['auto', 'undici'] as const satisfies readonly TransportKind[];
+/** Everything about a download holds over both engines, and when threads receive whatever goes into files. */
+export const TRANSPORTS = ['auto', 'undici', 'threads'] as const;
 
-export async function createWorld(transport: TransportKind = 'auto'): Promise<World> {
+/** How a transport of this name is made. */
+export function transportOptions(name: (typeof TRANSPORTS)[number]): CreateTransportOptions {
+  return name === 'threads' ? { threads: 2, threadsFromBytes: 0 } : { kind: name };
+}
+
+let threads: Transport | undefined;
+
+/** A transport of this name for all downloads of a test file; threads end by themselves when idle. */
+export function transportOf(name: (typeof TRANSPORTS)[number]): TransportKind | Transport {
+  if (name !== 'threads') return name;
+  threads ??= createTransport(transportOptions(name));
+  return threads;
+}
+
+export async function createWorld(transport: TransportKind | Transport = 'auto'): Promise<World> {
   const clock = createTestClock();
   const stack = await startLocal({ buckets: ['payloads'], clock });
   const dir = await mkdtemp(join(tmpdir(), 'waybill-download-'));
