@@ -1,15 +1,19 @@
 import './style/page.css';
 import './style/uppy.css';
+import type { PageConfig } from '../shared/page-config.ts';
 import { setText } from './dom.ts';
 import { showExchange } from './exchange/view.ts';
-import { openSession, Problem } from './session.ts';
+import { openLocalSession } from './local-session.ts';
+import { Problem, send } from './session.ts';
+import { signIn } from './sign-in/view.ts';
 import { showUpload } from './upload/view.ts';
 
 const VIEWS = ['upload', 'exchange'] as const;
 
 /** Shows the view that the address names; the other keeps running. */
 function route(): void {
-  const wanted = VIEWS.find((view) => location.hash === `#${view}`) ?? 'upload';
+  const there = VIEWS.filter((view) => document.querySelector(`section#${view}`) !== null);
+  const wanted = there.find((view) => location.hash === `#${view}`) ?? 'upload';
   for (const view of VIEWS) {
     const section = document.querySelector<HTMLElement>(`section#${view}`);
     if (section !== null) section.hidden = view !== wanted;
@@ -21,21 +25,39 @@ function route(): void {
   scrollTo(0, 0);
 }
 
+function element(selector: string): HTMLElement {
+  const found = document.querySelector<HTMLElement>(selector);
+  if (found === null) throw new TypeError(`${selector}: got none, expected one`);
+  return found;
+}
+
 async function start(): Promise<void> {
   addEventListener('hashchange', () => {
     route();
-    document.querySelector<HTMLElement>('main')?.focus({ preventScroll: true });
+    element('main').focus({ preventScroll: true });
   });
   route();
-  const session = await openSession();
-  const exchange = document.querySelector<HTMLElement>('section#exchange');
-  if (exchange !== null) showExchange(exchange);
-  const upload = document.querySelector<HTMLElement>('section#upload');
-  if (upload !== null) await showUpload(upload, session);
+  const config = (await send('GET', 'config.json')) as PageConfig;
+  const upload = element('section#upload');
+  if (config.server === 'local') {
+    const session = await openLocalSession();
+    showExchange(element('section#exchange'));
+    const { refresh } = await showUpload(upload, session);
+    await refresh();
+    return;
+  }
+  // Nobody watches a deployed exchange: what operators need stands in its dashboard.
+  element('section#exchange').remove();
+  element('nav a[href="#exchange"]').remove();
+  route();
+  const signedIn = await signIn(config, upload, element('#trouble'));
+  if (signedIn === undefined) return;
+  const { clear, refresh } = await showUpload(upload, signedIn.session);
+  signedIn.showIn(element('header'), clear);
+  await refresh();
 }
 
 start().catch((error: unknown) => {
-  const trouble = document.querySelector('#trouble');
   const said = error instanceof Problem ? error.message : 'The page could not start; reload it.';
-  if (trouble !== null) setText(trouble, said);
+  setText(element('#trouble'), said);
 });

@@ -2,6 +2,8 @@
 export interface Session {
   /** Where the bytes go: the store's origin. */
   readonly store: string;
+  /** Whose files are kept over a reload: nobody else shall find them. @default - whoever sits here */
+  readonly owner?: string;
 }
 
 /** A refusal in words for a person; `type` is the problem's URN. */
@@ -25,13 +27,22 @@ export class Problem extends Error {
 /** Waits between attempts, in milliseconds: about two minutes in all. */
 export const RETRY_DELAYS_MS = [250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000, 30_000, 30_000];
 
-let token = '';
+/** Who calls, for the upload service: a bearer token, and how to come by another. */
+export interface Bearer {
+  /** The token now; empty for none. */
+  token(): string;
+  /**
+   * Gets another in place of one that was refused. May wait for the person.
+   * @throws {Problem} if there is none to be had
+   */
+  renew(refused: string, signal?: AbortSignal): Promise<void>;
+}
 
-/** Opens the session: the token stays in this page's memory, the cookie is for the live stream only. */
-export async function openSession(): Promise<Session> {
-  const answer = (await send('POST', 'session')) as { token: string; store: string };
-  token = answer.token;
-  return { store: new URL(answer.store).origin };
+let bearer: Bearer = { token: () => '', renew: () => Promise.resolve() };
+
+/** From now on calls are made in this name. */
+export function callAs(caller: Bearer): void {
+  bearer = caller;
 }
 
 /**
@@ -43,28 +54,42 @@ export async function call<T>(
   path: string,
   options: { readonly body?: object; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
+  let refused: string | undefined;
   let renewed = false;
   for (let attempt = 0; ; attempt += 1) {
     options.signal?.throwIfAborted();
+    const token = bearer.token();
     try {
-      return (await send(method, path, options)) as T;
+      if (refused !== undefined && !renewed) {
+        await bearer.renew(refused, options.signal);
+        renewed = true;
+        continue;
+      }
+      return (await send(method, path, { ...options, token })) as T;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       const delayMs = RETRY_DELAYS_MS[attempt];
-      if (error.status === 401 && !renewed) {
-        renewed = true;
-        await openSession();
-      } else if (!error.isPassing || delayMs === undefined || error.type.endsWith(':quota')) throw error;
+      if (error.status === 401 && refused === undefined) refused = token;
+      else if (!error.isPassing || delayMs === undefined || error.type.endsWith(':quota')) throw error;
       else await pause(delayMs, options.signal);
     }
   }
 }
 
-async function send(
+/**
+ * One request to the server.
+ * @throws {Problem} a refusal; status 0 when nobody answers
+ */
+export async function send(
   method: string,
   path: string,
-  { body, signal }: { readonly body?: object; readonly signal?: AbortSignal | undefined } = {},
+  options: {
+    readonly token?: string;
+    readonly body?: object;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<unknown> {
+  const { token = '', body, signal } = options;
   let response: Response;
   try {
     response = await fetch(path, {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import type { ServerResponse } from 'node:http';
+import { ISOLATION_HEADERS, PAGE_CACHE, pageContentPolicy } from '../../shared/page-policy.ts';
 import { packageFile } from '../package-file.ts';
 
 /** A file of the page, in memory: they are few and small, and no path of a request ever reaches the disk. */
@@ -63,28 +64,13 @@ async function newestMs(dir: string): Promise<number> {
   return Math.max(...(await Promise.all(times)));
 }
 
-/**
- * What the page may do: its own scripts and styles, its own server and the store; nothing inline, no frame, no form.
- * @param storeOrigin where the bytes go
- * @see https://www.w3.org/TR/CSP3/
- */
+/** Headers of every file of the page. @param storeOrigin where the bytes go */
 export function pageHeaders(storeOrigin: string): Readonly<Record<string, string>> {
   return {
-    'content-security-policy': [
-      "default-src 'none'",
-      "script-src 'self'",
-      "style-src 'self'",
-      "img-src 'self' data: blob:",
-      `connect-src 'self' ${storeOrigin}`,
-      "worker-src 'self'",
-      "base-uri 'none'",
-      "form-action 'none'",
-      "frame-ancestors 'none'",
-    ].join('; '),
+    'content-security-policy': pageContentPolicy([storeOrigin]),
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
-    'cross-origin-opener-policy': 'same-origin',
-    'cross-origin-resource-policy': 'same-origin',
+    ...ISOLATION_HEADERS,
   };
 }
 
@@ -98,7 +84,7 @@ export function sendAsset(
     ...headers,
     'content-type': asset.contentType,
     'content-length': asset.body.byteLength,
-    'cache-control': asset.immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
+    'cache-control': asset.immutable ? PAGE_CACHE.hashed : PAGE_CACHE.named,
   });
   response.end(response.req.method === 'HEAD' ? undefined : asset.body);
 }

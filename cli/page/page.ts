@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { PageConfig } from '../../shared/page-config.ts';
 import { loadAssets, pageHeaders, sendAsset } from './assets.ts';
 import { watchExchange, type WatchOptions } from './exchange.ts';
 import { NO_STORE, refuse } from './refuse.ts';
@@ -32,6 +33,10 @@ export async function createPage(options: PageOptions): Promise<Page> {
     refuse(response, 403, ELSEWHERE(ownHost(request)));
 
   const answers: Readonly<Record<string, Answer>> = {
+    'GET /config.json': (_request, response) => {
+      response.writeHead(200, { ...NO_STORE, 'content-type': 'application/json' });
+      response.end(JSON.stringify({ server: 'local' } satisfies PageConfig));
+    },
     'POST /session': async (request, response) => {
       if (!session.isFromPage(request)) return elsewhere(request, response);
       const body = JSON.stringify({ token: await options.token(), store: options.storeOrigin });

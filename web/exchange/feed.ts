@@ -1,5 +1,5 @@
 import type { DeadLetterView, EventView, ExchangeChange, SampleView } from '../../shared/exchange-view.ts';
-import { openSession } from '../session.ts';
+import { openLocalSession } from '../local-session.ts';
 
 /** Events shown at most. */
 const SHOWN = 100;
@@ -52,7 +52,7 @@ export function followExchange(listener: FeedListener): void {
     });
   };
   const again = (): void => {
-    setTimeout(() => void openSession().then(open, again), AGAIN_MS);
+    setTimeout(() => void openLocalSession().then(open, again), AGAIN_MS);
   };
   open();
 }

@@ -2,7 +2,7 @@ import AwsS3, { type AwsS3Part } from '@uppy/aws-s3';
 import Uppy, { type Body, type Meta, type UppyFile } from '@uppy/core';
 import GoldenRetriever from '@uppy/golden-retriever';
 import { MIN_BROWSER_PART_BYTES, uploadPartSizeBytes } from '../../shared/part-plan.ts';
-import { Problem, RETRY_DELAYS_MS } from '../session.ts';
+import { pause, Problem, RETRY_DELAYS_MS } from '../session.ts';
 import { startChecksums } from './checksum.ts';
 import { methodFor, refusalOf } from './checks.ts';
 import { service, type Method, type OpenRequest, type TypeRule } from './service.ts';
@@ -19,6 +19,8 @@ export type PageFile = UppyFile<FileMeta, Body>;
 
 export interface UploaderOptions {
   readonly store: string;
+  /** Whose files are kept over a reload. */
+  readonly owner: string | undefined;
   readonly types: Readonly<Record<string, TypeRule>>;
   /** The type that files get which are added now. */
   readonly typeNow: () => string;
@@ -33,10 +35,14 @@ export interface Uploader {
   readonly uppy: Uppy<FileMeta, Body>;
   /** The upload of a file, once it is open. */
   uploadIdOf(file: PageFile): string | undefined;
+  /** Cancels what is not finished, here and at the service, and forgets all files. */
+  clear(): Promise<void>;
 }
 
 /** Largest file whose bytes are kept over a reload, in bytes; a larger one is to be chosen again, and goes on too. */
 const KEPT_FILE_BYTES = 1024 ** 3;
+/** Longest that leaving waits for the service, in milliseconds; what is not cancelled then is swept. */
+const CLEAR_MS = 3000;
 /** All of them. */
 const KEPT_BYTES = 4 * 1024 ** 3;
 
@@ -61,7 +67,7 @@ export function createUploader(options: UploaderOptions): Uploader {
   });
 
   const uppy = new Uppy<FileMeta, Body>({
-    id: 'waybill',
+    id: options.owner === undefined ? 'waybill' : `waybill-${options.owner}`,
     autoProceed: false,
     allowMultipleUploadBatches: true,
     onBeforeFileAdded(file, files) {
@@ -154,10 +160,17 @@ export function createUploader(options: UploaderOptions): Uploader {
     if (uploadId !== undefined && file.progress.uploadComplete !== true) void cancel(uploadId);
   });
 
+  const uploadIdOf = (file: PageFile): string | undefined =>
+    single.get(file.id) ?? (file as { s3Multipart?: { uploadId?: string } }).s3Multipart?.uploadId;
   return {
     uppy,
-    uploadIdOf: (file) =>
-      single.get(file.id) ?? (file as { s3Multipart?: { uploadId?: string } }).s3Multipart?.uploadId,
+    uploadIdOf,
+    async clear() {
+      const unfinished = uppy.getFiles().filter(({ progress }) => progress.uploadComplete !== true);
+      const ids = unfinished.map((file) => uploadIdOf(file)).filter((id) => id !== undefined);
+      uppy.cancelAll();
+      await Promise.race([Promise.all(ids.map(async (id) => await cancel(id))), pause(CLEAR_MS)]);
+    },
   };
 }
 

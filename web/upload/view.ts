@@ -9,8 +9,14 @@ import { createUploader } from './uploader.ts';
 
 const METHODS: readonly Method[] = ['put', 'post', 'multipart'];
 
-/** Shows the upload view. */
-export async function showUpload(section: HTMLElement, session: Session): Promise<void> {
+/**
+ * Shows the upload view.
+ * @returns `clear`, which drops what waits in it, and `refresh`, which shows what was uploaded before
+ */
+export async function showUpload(
+  section: HTMLElement,
+  session: Session,
+): Promise<{ readonly clear: () => Promise<void>; readonly refresh: () => Promise<void> }> {
   const types = await service.types();
   const names = Object.keys(types);
   const wish = new URLSearchParams(location.search).get('method');
@@ -88,6 +94,7 @@ export async function showUpload(section: HTMLElement, session: Session): Promis
   };
   const uploader = createUploader({
     store: session.store,
+    owner: session.owner,
     types,
     typeNow: () => select.value,
     method,
@@ -118,5 +125,8 @@ export async function showUpload(section: HTMLElement, session: Session): Promis
   uppy.on('upload-error', (file, error) => {
     if (file !== undefined) note(file.id, file.name, `was not uploaded. ${error.message}`);
   });
-  await outcomes.refresh();
+  return {
+    clear: async () => await uploader.clear(),
+    refresh: async () => await outcomes.refresh(),
+  };
 }

@@ -51,6 +51,10 @@ describe('the page of waybill up', () => {
     expect((await ask('/../package.json', {}, 'GET')).status).toBe(404);
   });
 
+  it('says that it is the one on this machine', async () => {
+    expect(JSON.parse((await ask('/config.json', {}, 'GET')).text)).toEqual({ server: 'local' });
+  });
+
   it('gives its own scripts a token that the upload service takes', async () => {
     const opened = await ask('/session', { origin: url, 'sec-fetch-site': 'same-origin' });
     expect(opened.status).toBe(200);
