@@ -45,6 +45,7 @@ function flatten(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   const [[kind, inner] = []] = Object.entries(value) as [string, unknown][];
   if (kind === 'Ref') return `<${String(inner)}>`;
+  if (kind === 'Fn::Sub' && typeof inner === 'string') return inner.replaceAll(/\$\{([^}]+)\}/g, '<$1>');
   if (kind === 'Fn::GetAtt') return `<${(inner as string[]).join('.')}>`;
   if (kind === 'Fn::Join') {
     const [delimiter, items] = inner as [string, unknown[]];

@@ -31,6 +31,7 @@ import { RevokerRole } from './revoker-role.ts';
 import { SigningKey } from './signing-key.ts';
 import { controlJson, storesJson } from './stores-json.ts';
 import { Sweeper } from './sweeper.ts';
+import { UploadPage, type UploadPageSettings } from './upload-page.ts';
 import { UploadService, type UploadServiceProps } from './upload-service.ts';
 import { UrlService, type PartnerAccess } from './url-service.ts';
 
@@ -57,7 +58,10 @@ export interface ExchangeStackProps extends StackProps {
   readonly uploads?: Omit<
     UploadServiceProps,
     'payloads' | 'control' | 'bus' | 'rotation' | 'retainDays' | 'origins' | 'secretName' | 'logDays'
-  >;
+  > & {
+    /** A page for people to upload by. @default - none */
+    readonly page?: UploadPageSettings;
+  };
   /** Make no dashboard and no alarms. @default false */
   readonly withoutMonitoring?: boolean;
   /** From where on the alarms go off. @default - the alarms' own */
@@ -82,6 +86,7 @@ export class ExchangeStack extends Stack {
   readonly urlService: UrlService;
   readonly rotation: KeyRotation;
   readonly uploads: UploadService | undefined;
+  readonly uploadPage: UploadPage | undefined;
   readonly sweeper: Sweeper | undefined;
   readonly alarms: ExchangeAlarms | undefined;
   readonly producers: ReadonlyMap<string, ProducerRole>;
@@ -139,6 +144,7 @@ export class ExchangeStack extends Stack {
     });
     this.producers = this.#addProducers(props);
     this.uploads = this.#addUploads(props);
+    this.uploadPage = this.#addUploadPage(props, accessLogs);
     this.consumers = this.#addConsumers();
     this.replay = new ReplayRole(this, 'Replay', {
       assumedBy: principalsOf(props.replayPrincipals ?? []),
@@ -191,6 +197,20 @@ export class ExchangeStack extends Stack {
       retainDays: retention.payloadDays,
       origins,
       secretName: `${this.topology.name}/signing-key/${producer}`,
+      logDays: retention.logDays,
+    });
+  }
+
+  #addUploadPage({ uploads }: ExchangeStackProps, accessLogs: AccessLogs): UploadPage | undefined {
+    if (this.uploads === undefined || uploads?.page === undefined) return undefined;
+    const { buckets, retention } = this.topology;
+    return new UploadPage(this, 'UploadPage', {
+      ...uploads.page,
+      payloads: this.payloads,
+      ...(buckets.payloads === undefined ? {} : { payloadBucketName: buckets.payloads }),
+      apiUrl: this.uploads.apiUrl,
+      issuer: uploads.tokens.issuer,
+      accessLogs,
       logDays: retention.logDays,
     });
   }
@@ -355,6 +375,18 @@ export class ExchangeStack extends Stack {
     }
     if (this.uploads !== undefined)
       output('UploadServiceUrl', this.uploads.url, 'WAYBILL_UPLOADS: what browsers and partners call');
+    if (this.uploadPage !== undefined) {
+      output(
+        'UploadPageUrl',
+        this.uploadPage.url,
+        'The upload page; also its redirect URI, to be registered',
+      );
+      output(
+        'UploadPageTarget',
+        this.uploadPage.distribution.distributionDomainName,
+        'Where a name of your own for the upload page shall lead',
+      );
+    }
     output('ReplayRole', this.replay.role.roleArn, 'Role for replay and redrive');
     output('RevokerRole', this.revoker.role.roleArn, 'Role for revoking and erasing');
   }

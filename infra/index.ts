@@ -27,6 +27,7 @@ export { ReplayRole, type ReplayRoleProps } from './replay-role.ts';
 export { RevokerRole, type RevokerRoleProps } from './revoker-role.ts';
 export { SigningKey, type SigningKeyProps } from './signing-key.ts';
 export { Sweeper, type SweeperProps } from './sweeper.ts';
+export { UploadPage, type UploadPageProps, type UploadPageSettings } from './upload-page.ts';
 export { UploadIntake, type UploadIntakeProps } from './upload-intake.ts';
 export {
   UploadService,

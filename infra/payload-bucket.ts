@@ -95,7 +95,7 @@ export class PayloadBucket extends Construct {
         },
       ],
       metrics: [{ id: REQUEST_METRICS_ID, prefix: PAYLOAD_PREFIX }],
-      ...(origins.length === 0 ? {} : { cors: [corsRule(origins)] }),
+      ...(origins.length === 0 ? {} : { cors: [corsRule('pages', origins)] }),
     });
     props.accessLogs.logAccessTo(this.bucket, 'payloads/');
     if (props.announceObjects === true) announce(this.bucket);
@@ -116,6 +116,11 @@ export class PayloadBucket extends Construct {
     return this.bucket.arnForObjects(`${prefix}*`);
   }
 
+  /** Lets the pages of one more origin upload and download. */
+  allowOrigin(origin: string): void {
+    this.bucket.addCorsRule(corsRule('upload-page', [origin]));
+  }
+
   /** Lets a role change tags, which nobody else can. */
   addRevoker(role: iam.IRole): void {
     this.#revokers.push(role.roleArn);
@@ -128,9 +133,9 @@ export class PayloadBucket extends Construct {
   }
 }
 
-function corsRule(origins: readonly string[]): s3.CorsRule {
+function corsRule(id: string, origins: readonly string[]): s3.CorsRule {
   return {
-    id: 'pages',
+    id,
     allowedOrigins: [...origins],
     allowedMethods: [s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.PUT, s3.HttpMethods.POST],
     allowedHeaders: ['*'],

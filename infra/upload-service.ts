@@ -92,6 +92,8 @@ export class UploadService extends Construct {
   readonly sweep: WaybillFunction;
   /** The address that browsers and partners call. */
   readonly url: string;
+  /** The API's own address, whatever `publicUrl` says. */
+  readonly apiUrl: string;
   /** Publishes as the producer. */
   readonly publisherRole: iam.IRole;
 
@@ -120,6 +122,7 @@ export class UploadService extends Construct {
       requestsPerSecond: props.requestsPerSecond ?? 100,
       ...logs,
     });
+    this.apiUrl = api.url;
     this.url = props.publicUrl ?? api.url;
     this.http = new WaybillFunction(this, 'Http', {
       description: 'Waybill: opens uploads.',

@@ -114,6 +114,12 @@ export function createReferences(template: CloudFormation, place: Place): Refere
     if (wanted === 'FunctionUrl') return `https://${id.toLowerCase()}.lambda-url.${region}.on.aws/`;
     if (wanted === 'ApiEndpoint') return `https://${id.toLowerCase()}.execute-api.${region}.amazonaws.com`;
     if (wanted === 'GroupId') return `sg-${id.toLowerCase()}`;
+    const { Type } = resourceOf(id);
+    if (wanted === 'Id' && Type.startsWith('AWS::CloudFront::')) return name(id);
+    if (wanted === 'DomainName' && Type === 'AWS::CloudFront::Distribution')
+      return `${id.toLowerCase()}.cloudfront.net`;
+    if (wanted === 'RegionalDomainName' && Type === 'AWS::S3::Bucket')
+      return `${name(id)}.s3.${region}.amazonaws.com`;
     throw new TypeError(`${id}: nobody knows its ${wanted}`);
   };
 

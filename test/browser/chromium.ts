@@ -8,7 +8,13 @@ export const hasChromium = existsSync(EXECUTABLE) || process.env['CI'] !== undef
 if (!hasChromium) process.stderr.write(`no ${EXECUTABLE} here: the browser tests are left out\n`);
 
 /** Debian's Chromium, without anything that would leave this machine. */
-export async function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
+export async function launchChromium(
+  options: LaunchOptions & {
+    /** Names that lead to this machine: `MAP upload.example.com:443 127.0.0.1:8443`. */
+    readonly hostRules?: string;
+  } = {},
+): Promise<Browser> {
+  const { hostRules, ...others } = options;
   return await chromium.launch({
     executablePath: EXECUTABLE,
     args: [
@@ -19,8 +25,9 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Brows
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...(hostRules === undefined ? [] : [`--host-resolver-rules=${hostRules}`]),
     ],
-    ...options,
+    ...others,
   });
 }
 

@@ -22,6 +22,7 @@ export const UPLOADS = {
     audience: 'waybill-uploads',
     keysUrl: 'https://login.example.com/keys',
   },
+  page: { clientId: 'waybill-page' },
 } satisfies ExchangeStackProps['uploads'];
 
 export const TOPIC = 'arn:aws:sns:eu-central-1:123456789012:oncall';

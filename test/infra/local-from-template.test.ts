@@ -10,9 +10,11 @@ import { REVOKED_TAG } from '../../shared/revoked-tag.ts';
 import { readTextFile } from '../../cli/environment.ts';
 import { tempDir } from '../helpers/cli.ts';
 import type { CloudFormation } from '../helpers/cloudformation.ts';
+import { UPLOADS } from './everything.ts';
 import { synth } from './synth.ts';
 
-const TEMPLATE = synth().json;
+/** With uploads and their page, which are not run here. */
+const TEMPLATE = synth({ uploads: UPLOADS }).json;
 
 describe('the embedded stack, from the synthesized template', () => {
   let dir: Awaited<ReturnType<typeof tempDir>>;

@@ -1,13 +1,21 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
+import { UPLOADS } from './everything.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'waybill-synth-'));
 /** How long the CDK took for what: of no deployment, and never the same twice. */
 const TIMES = 'performance-counters.json';
+/** The project's own exchange, with uploads and their page: the page is built, too. */
+const exchange = {
+  ...JSON.parse(readFileSync('exchange.json', 'utf8')),
+  uploads: UPLOADS,
+};
+const exchangeFile = join(scratch, 'exchange.json');
+writeFileSync(exchangeFile, JSON.stringify(exchange));
 const cdk = join('node_modules', 'aws-cdk', 'bin', 'cdk');
 
 /** A namespace without any network, where the kernel lets us make one; elsewhere proxies that lead nowhere. */
@@ -27,7 +35,8 @@ async function synthInto(directory: string): Promise<ReadonlyMap<string, string>
   const home = mkdtempSync(join(scratch, 'home-'));
   const path = `${dirname(process.execPath)}:/usr/bin:/bin`;
   const env = ['env', '-i', `PATH=${path}`, `HOME=${home}`, `TMPDIR=${scratch}`];
-  const flags = ['synth', '--quiet', '--no-version-reporting', '--no-notices', '--output', directory];
+  const quietly = ['--quiet', '--no-version-reporting', '--no-notices'];
+  const flags = ['synth', ...quietly, '--context', `exchange=${exchangeFile}`, '--output', directory];
   await promisify(execFile)(command!, [...before, ...env, process.execPath, cdk, ...flags]);
   const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter(
     (entry) => entry.isFile() && entry.name !== TIMES,
@@ -49,7 +58,11 @@ describe('npx cdk synth', () => {
       synthInto(join(scratch, 'second')),
     ]);
     expect([...first.keys()]).toEqual(
-      expect.arrayContaining(['Waybill.template.json', expect.stringMatching(/^asset\..*index\.mjs$/)]),
+      expect.arrayContaining([
+        'Waybill.template.json',
+        expect.stringMatching(/^asset\..*index\.mjs$/),
+        expect.stringMatching(/^asset\..*assets\/index-.*\.js$/),
+      ]),
     );
     expect([...second.keys()]).toEqual([...first.keys()]);
     for (const [file, text] of first) expect(second.get(file), file).toBe(text);

@@ -21,11 +21,19 @@ const ROLES = {
   uploadHttp: 'UploadsHttpRole',
   uploadIntake: 'UploadsIntakeTakeRole',
   uploadSweep: 'UploadsSweepRole',
+  pageFiles: 'UploadPageFilesRole',
   consumerFunction: 'ArchiveFunctionConsumerRole',
   consumerService: 'LedgerServiceRole',
 } as const;
 
-type Who = keyof typeof ROLES | 'stranger' | 'admin' | 'otherAccount' | 'anonymous' | 'eventbridge';
+type Who =
+  | keyof typeof ROLES
+  | 'stranger'
+  | 'admin'
+  | 'otherAccount'
+  | 'anonymous'
+  | 'eventbridge'
+  | 'cloudfront';
 
 const ALLOW_ALL = {
   Version: '2012-10-17',
@@ -76,8 +84,10 @@ function judgeOf(deployed: Deployed) {
 
   const identityOf = (who: Who): { principal: PolicyPrincipal; policies: readonly object[]; arn: string } => {
     if (who === 'anonymous') return { principal: { type: 'Anonymous' }, policies: [], arn: '' };
-    if (who === 'eventbridge')
-      return { principal: { type: 'Service', service: 'events.amazonaws.com' }, policies: [], arn: '' };
+    if (who === 'eventbridge' || who === 'cloudfront') {
+      const service = who === 'eventbridge' ? 'events' : who;
+      return { principal: { type: 'Service', service: `${service}.amazonaws.com` }, policies: [], arn: '' };
+    }
     if (who in ROLES) {
       const { name, arn, policies } = deployed.role(
         deployed.only('AWS::IAM::Role', ROLES[who as keyof typeof ROLES]),
@@ -128,6 +138,13 @@ const uploads = {
   key: everything.arn(everything.only('AWS::SecretsManager::Secret', 'UploadsSigningKey')),
   queue: everything.arn(everything.only('AWS::SQS::Queue', 'UploadsIntakeQueue')),
   rule: everything.arn(everything.only('AWS::Events::Rule', 'UploadsIntake')),
+};
+const page = {
+  file: `${everything.arn(everything.only('AWS::S3::Bucket', 'UploadPageBucket'))}/index.html`,
+  by: (distribution: string) => ({
+    'aws:SourceArn': `arn:aws:cloudfront::${ACCOUNT}:distribution/${distribution}`,
+  }),
+  distribution: everything.name(everything.only('AWS::CloudFront::Distribution', 'UploadPage')),
 };
 const { payloads, control, bus, queue, dlq, undelivered, rule, otherRule } = places;
 const OWN = `${payloads}/payloads/scanner/scan.made/id/a`;
@@ -354,6 +371,23 @@ const ROWS: readonly Row[] = [
   ['producer', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Onlyuploads'],
   ['replayer', 'events:PutEvents', bus, put('uploads', 'form.uploaded'), 'Allow'],
   ['urlService', 's3:GetObjectVersion', UPLOAD, url(900), 'Allow'],
+  // The page: read by its distribution, written at deployment
+  ['cloudfront', 's3:GetObject', page.file, page.by(page.distribution), 'Allow'],
+  ['cloudfront', 's3:GetObject', page.file, page.by('another'), NOBODY],
+  [
+    'cloudfront',
+    's3:GetObject',
+    page.file,
+    { ...page.by(page.distribution), ...http },
+    'a deny without a Sid',
+  ],
+  ['cloudfront', 's3:GetObject', OWN, page.by(page.distribution), NOBODY],
+  ['anonymous', 's3:GetObject', page.file, {}, NOBODY],
+  ['pageFiles', 's3:PutObject', page.file, {}, 'Allow'],
+  ['pageFiles', 's3:DeleteObject', page.file, {}, NOBODY],
+  ['pageFiles', 's3:PutObject', UPLOAD, create, NOBODY],
+  ['pageFiles', 's3:GetObject', OWN, {}, NOBODY],
+  ['uploadHttp', 's3:PutObject', page.file, {}, NOBODY],
   // Keys: one writes the list, and no role but its producer's reads what signs
   ['rotation', 'secretsmanager:PutSecretValue', places.key, {}, 'Allow'],
   ['rotation', 'secretsmanager:UpdateSecretVersionStage', uploads.key, {}, 'Allow'],
@@ -394,7 +428,7 @@ const ROWS: readonly Row[] = [
 describe('the policies of the synthesized template, executed', () => {
   it('are asked often enough, by everyone', () => {
     expect(ROWS.length).toBeGreaterThanOrEqual(60);
-    expect(new Set(ROWS.map(([who]) => who)).size).toBe(19);
+    expect(new Set(ROWS.map(([who]) => who)).size).toBe(21);
   });
 
   it.each(ROWS)('%s %s %s %j: %s', (who, action, resource, context, said) => {

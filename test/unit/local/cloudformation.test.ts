@@ -18,6 +18,7 @@ const RESOURCES = {
   Store: { Type: 'AWS::S3::Bucket' },
   Bus: { Type: 'AWS::Events::EventBus', Properties: { Name: 'exchange' } },
   Queue: { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'orders' } },
+  Page: { Type: 'AWS::CloudFront::Distribution' },
   Rule: { Type: 'AWS::Events::Rule', Properties: { EventBusName: { Ref: 'Bus' } } },
 };
 
@@ -31,6 +32,13 @@ describe('a template, as it would be once deployed', () => {
       'the ARN of a rule, by its bus',
       { 'Fn::GetAtt': ['Rule', 'Arn'] },
       'arn:aws:events:eu-west-1:111122223333:rule/exchange/Rule',
+    ],
+    ['the host of a distribution', { 'Fn::GetAtt': ['Page', 'DomainName'] }, 'page.cloudfront.net'],
+    ['the id of a distribution', { 'Fn::GetAtt': ['Page', 'Id'] }, 'Page'],
+    [
+      'the host of a bucket',
+      { 'Fn::GetAtt': ['Store', 'RegionalDomainName'] },
+      'store.s3.eu-west-1.amazonaws.com',
     ],
     ['a text of parts', { 'Fn::Join': ['/', ['a', { Ref: 'AWS::Region' }]] }, 'a/eu-west-1'],
     ['a text with references in it', { 'Fn::Sub': '${AWS::AccountId}:${Bus}' }, '111122223333:exchange'],
@@ -47,6 +55,7 @@ describe('a template, as it would be once deployed', () => {
   it.each<[string, unknown, string]>([
     ['a function', { 'Fn::ImportValue': 'x' }, 'nobody knows Fn::ImportValue'],
     ['a reference', { Ref: 'Nothing' }, 'the template has no resource Nothing'],
+    ['an attribute of another type', { 'Fn::GetAtt': ['Bus', 'Id'] }, 'Bus: nobody knows its Id'],
     ['an attribute', { 'Fn::GetAtt': ['Store', 'DomainName'] }, 'Store: nobody knows its DomainName'],
   ])('guesses nothing: %s that is not known', (_what, value, message) => {
     const deployed = deployTemplate(template(RESOURCES, { It: value }), PLACE);
