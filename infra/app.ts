@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { App } from 'aws-cdk-lib';
 import type { TopologyInput } from '../shared/topology.ts';
-import { ExchangeStack, type ExchangeStackProps } from './exchange-stack.ts';
+import type { ExchangeStackProps } from './exchange-props.ts';
+import { ExchangeStack } from './exchange-stack.ts';
 
 /**
  * The CDK app of one exchange, read from a file: `npx cdk deploy -c exchange=exchange.json`. The file holds the

@@ -1,27 +1,26 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
-import * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import {
   consumerNames,
-  deliveryTimesOf,
   exchangeNames,
   PAYLOAD_PREFIX,
   resolveTopology,
   TOPOLOGY_METADATA,
   type Topology,
   type TopologyConsumer,
-  type TopologyInput,
   UPLOAD_PREFIX,
 } from '../shared/topology.ts';
 import { AccessLogs } from './access-logs.ts';
 import { ConsumerQueue } from './consumer-queue.ts';
 import { ConsumerRole, type ConsumerAccess } from './consumer-role.ts';
 import { ControlBucket } from './control-bucket.ts';
-import { ExchangeAlarms, type AlarmThresholds } from './exchange-alarms.ts';
+import type { ExchangeAlarms } from './exchange-alarms.ts';
 import { ExchangeBus } from './exchange-bus.ts';
-import { ExchangeDashboard } from './exchange-dashboard.ts';
-import { ExchangeMetrics } from './exchange-metrics.ts';
+import { addMonitoring } from './exchange-monitoring.ts';
+import { addOutputs } from './exchange-outputs.ts';
+import type { ExchangeParts } from './exchange-parts.ts';
+import { checkUrlAge, type ExchangeStackProps } from './exchange-props.ts';
 import { KeyRotation } from './key-rotation.ts';
 import { PayloadBucket } from './payload-bucket.ts';
 import { principalsOf } from './principals.ts';
@@ -29,56 +28,16 @@ import { ProducerRole } from './producer-role.ts';
 import { ReplayRole } from './replay-role.ts';
 import { RevokerRole } from './revoker-role.ts';
 import { SigningKey } from './signing-key.ts';
-import { controlJson, storesJson } from './stores-json.ts';
 import { Sweeper } from './sweeper.ts';
-import { UploadPage, type UploadPageSettings } from './upload-page.ts';
-import { UploadService, type UploadServiceProps } from './upload-service.ts';
-import { UrlService, type PartnerAccess } from './url-service.ts';
-
-export interface ExchangeStackProps extends StackProps {
-  /** What the exchange is: producers, consumers, retention. The same text starts the embedded stack. */
-  readonly topology: TopologyInput;
-  /** Encrypt both buckets by a customer-managed key: a new one, or one that exists. @default - SSE-S3 */
-  readonly encryptionKey?: kms.IKey | 'new';
-  /** Life of the URLs that the URL service gives, in seconds. @default 900 */
-  readonly urlTtlSeconds?: number;
-  /** Most instances of the URL service at once; `false` leaves it to the account. @default 50 */
-  readonly urlServiceConcurrency?: number | false;
-  /** Partners that call the URL service by token. @default - none */
-  readonly partners?: PartnerAccess;
-  /** VPC endpoints, if payloads shall be reached through those only. @default - from anywhere */
-  readonly sourceVpces?: readonly string[];
-  /** CIDR ranges, if payloads shall be reached from those only. @default - from anywhere */
-  readonly sourceIps?: readonly string[];
-  /** Days after which signing keys are rotated, 1 to 1,000. @default 90 */
-  readonly keyRotationDays?: number;
-  /** How often outboxes are swept, in minutes, 1 to 1,440. @default 5 */
-  readonly sweepMinutes?: number;
-  /** Take uploads from browsers and partners. @default - no */
-  readonly uploads?: Omit<
-    UploadServiceProps,
-    'payloads' | 'control' | 'bus' | 'rotation' | 'retainDays' | 'origins' | 'secretName' | 'logDays'
-  > & {
-    /** A page for people to upload by. @default - none */
-    readonly page?: UploadPageSettings;
-  };
-  /** Make no dashboard and no alarms. @default false */
-  readonly withoutMonitoring?: boolean;
-  /** From where on the alarms go off. @default - the alarms' own */
-  readonly alarmThresholds?: AlarmThresholds;
-  /** ARN of the SNS topic that is told of alarms. @default - nobody is told */
-  readonly alarmTopicArn?: string;
-  /** Who may replay and redrive. @default - whom this account's administrators let */
-  readonly replayPrincipals?: readonly string[];
-  /** Who may revoke and erase. @default - whom this account's administrators let */
-  readonly revokerPrincipals?: readonly string[];
-}
+import { UploadPage } from './upload-page.ts';
+import { UploadService } from './upload-service.ts';
+import { UrlService } from './url-service.ts';
 
 /**
  * A whole exchange. One stack is one tenant: nothing in it knows another's. Inside it, producers have prefixes of their
  * own.
  */
-export class ExchangeStack extends Stack {
+export class ExchangeStack extends Stack implements ExchangeParts {
   readonly topology: Topology;
   readonly payloads: PayloadBucket;
   readonly control: ControlBucket;
@@ -160,8 +119,8 @@ export class ExchangeStack extends Stack {
     });
     this.sweeper = this.#addSweeper(props);
     this.#reserveSources();
-    this.alarms = props.withoutMonitoring === true ? undefined : this.#addMonitoring(props);
-    this.#addOutputs(props.partners);
+    this.alarms = props.withoutMonitoring === true ? undefined : addMonitoring(this, props);
+    addOutputs(this, props.partners);
   }
 
   #addSweeper({ urlTtlSeconds, sweepMinutes }: ExchangeStackProps): Sweeper | undefined {
@@ -226,49 +185,6 @@ export class ExchangeStack extends Stack {
     for (const [name, { role }] of this.producers)
       this.bus.reserveSource(name, [role, replay.role, ...sweeping]);
     if (uploads !== undefined) this.bus.reserveSource(uploads.producer, [uploads.publisherRole, replay.role]);
-  }
-
-  #addMonitoring({ alarmTopicArn, alarmThresholds }: ExchangeStackProps): ExchangeAlarms {
-    const { topology, bus, payloads, urlService, uploads, sweeper } = this;
-    const consumers = [...this.consumers.values()].map(({ queue }) => queue);
-    const metrics = new ExchangeMetrics(this, 'Metrics', {
-      bus,
-      payloads,
-      urlService,
-      consumers,
-      namespace: `Waybill/${topology.name}`,
-    });
-    const alarms = new ExchangeAlarms(this, 'Alarms', {
-      name: topology.name,
-      metrics,
-      bus,
-      urlService,
-      consumers,
-      ...(uploads === undefined ? {} : { queues: { 'upload-intake': uploads.intake.delivered } }),
-      functions: {
-        'key-rotation': this.rotation.function,
-        ...(sweeper === undefined ? {} : { sweeper: sweeper.function }),
-        ...(uploads === undefined
-          ? {}
-          : {
-              'upload-service': uploads.http,
-              'upload-intake': uploads.intake.function,
-              'upload-sweep': uploads.sweep,
-            }),
-      },
-      ...(alarmThresholds === undefined ? {} : { thresholds: alarmThresholds }),
-      ...(alarmTopicArn === undefined
-        ? {}
-        : { topic: sns.Topic.fromTopicArn(this, 'AlarmTopic', alarmTopicArn) }),
-    });
-    new ExchangeDashboard(this, 'Dashboard', {
-      dashboardName: topology.name,
-      metrics,
-      alarms,
-      urlService,
-      consumers,
-    });
-    return alarms;
   }
 
   /**
@@ -355,56 +271,8 @@ export class ExchangeStack extends Stack {
       uploader.includes(producer) ? UPLOAD_PREFIX : `${PAYLOAD_PREFIX}${producer}/`,
     );
   }
-
-  /** What `.env` of producers and consumers needs, and what operators look for. */
-  #addOutputs(partners: PartnerAccess | undefined): void {
-    const output = (id: string, value: string, description: string): CfnOutput =>
-      new CfnOutput(this, id, { value, description });
-    output('Stores', storesJson(this.payloads), 'WAYBILL_STORES');
-    output('ControlStore', controlJson(this.control), 'WAYBILL_CONTROL');
-    output('BusName', this.bus.busName, 'WAYBILL_BUS');
-    output('Delivery', this.toJsonString(deliveryTimesOf(this.topology)), 'WAYBILL_DELIVERY of producers');
-    output('UrlServiceUrl', this.urlService.url.url, 'WAYBILL_URL_SERVICE');
-    if (partners !== undefined)
-      output('PartnerUrl', this.urlService.addPartners(partners), 'WAYBILL_URL_SERVICE for partners');
-    for (const [name, { role }] of this.producers)
-      output(`ProducerRole${plain(name)}`, role.roleArn, `Role of the producer ${name}`);
-    for (const [name, { queue, role }] of this.consumers) {
-      output(`ConsumerRole${plain(name)}`, role.role.roleArn, `Role of the consumer ${name}`);
-      output(`Queue${plain(name)}`, queue.queue.queueUrl, `WAYBILL_QUEUE of the consumer ${name}`);
-    }
-    if (this.uploads !== undefined)
-      output('UploadServiceUrl', this.uploads.url, 'WAYBILL_UPLOADS: what browsers and partners call');
-    if (this.uploadPage !== undefined) {
-      output(
-        'UploadPageUrl',
-        this.uploadPage.url,
-        'The upload page; also its redirect URI, to be registered',
-      );
-      output(
-        'UploadPageTarget',
-        this.uploadPage.distribution.distributionDomainName,
-        'Where a name of your own for the upload page shall lead',
-      );
-    }
-    output('ReplayRole', this.replay.role.roleArn, 'Role for replay and redrive');
-    output('RevokerRole', this.revoker.role.roleArn, 'Role for revoking and erasing');
-  }
-}
-
-/** @throws {RangeError} if the bucket refuses URLs that the URL service says are good */
-function checkUrlAge({ urlMaxAgeSeconds }: Topology, urlTtlSeconds: number): void {
-  if (urlTtlSeconds > urlMaxAgeSeconds)
-    throw new RangeError(
-      `urlTtlSeconds: got ${urlTtlSeconds}, expected at most topology.urlMaxAgeSeconds (${urlMaxAgeSeconds}): the bucket refuses older URLs`,
-    );
 }
 
 function bucketName(name: string | undefined): { readonly bucketName?: string } {
   return name === undefined ? {} : { bucketName: name };
-}
-
-/** A name as output ids may hold it. */
-function plain(name: string): string {
-  return name.replaceAll(/[^A-Za-z0-9]/g, '');
 }

@@ -19,7 +19,8 @@ export { ExchangeAlarms, type AlarmThresholds, type ExchangeAlarmsProps } from '
 export { ExchangeBus, type ExchangeBusProps } from './exchange-bus.ts';
 export { ExchangeDashboard, type ExchangeDashboardProps } from './exchange-dashboard.ts';
 export { ExchangeMetrics, type ExchangeMetricsProps } from './exchange-metrics.ts';
-export { ExchangeStack, type ExchangeStackProps } from './exchange-stack.ts';
+export type { ExchangeStackProps } from './exchange-props.ts';
+export { ExchangeStack } from './exchange-stack.ts';
 export { KeyRotation, type KeyRotationProps, type RotatedKey } from './key-rotation.ts';
 export { PayloadBucket, type PayloadBucketProps } from './payload-bucket.ts';
 export { ProducerRole, type ProducerRoleProps } from './producer-role.ts';

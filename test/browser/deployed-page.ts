@@ -121,8 +121,9 @@ export async function startDeployedPage(): Promise<DeployedPage> {
     new PutBucketCorsCommand({
       Bucket: bucket,
       CORSConfiguration: {
-        CORSRules: CorsRules.map(({ ExposedHeaders: ExposeHeaders, MaxAge, Id: _, ...rule }: any) => ({
+        CORSRules: CorsRules.map(({ ExposedHeaders: ExposeHeaders, MaxAge, Id: ID, ...rule }: any) => ({
           ...rule,
+          ID,
           ExposeHeaders,
           MaxAgeSeconds: MaxAge,
         })),
