@@ -20,6 +20,8 @@ interface Pending {
 }
 
 const PENDING = 'waybill-sign-in';
+/** Longest that signing out waits for the issuer, in milliseconds. */
+const FORGET_MS = 3000;
 
 /** An issuer and this page as its client: authorization code with PKCE, no secret. @see https://www.rfc-editor.org/rfc/rfc9700#section-2.1.1 */
 export interface OpenId {
@@ -129,7 +131,8 @@ export function createOpenId(config: SignInConfig): OpenId {
     async forget({ refresh }) {
       const as = await server();
       if (refresh === undefined || as.revocation_endpoint === undefined) return;
-      await oauth.revocationRequest(as, client, oauth.None(), refresh);
+      const signal = AbortSignal.timeout(FORGET_MS);
+      await oauth.revocationRequest(as, client, oauth.None(), refresh, { signal });
     },
   };
 }
