@@ -18,10 +18,9 @@ async function main(options: BenchOptions): Promise<void> {
     const [loadBefore = 0] = loadavg();
     const races = await runSuite(suite, options);
     for (const race of races) say(`${raceTable(race)}\n`);
-    if (!options.quick)
-      note(
-        `wrote ${await writeResult({ suite: suite.name, date, outputRoot: options.outputRoot, machine, loadBefore, races })}`,
-      );
+    if (options.quick) continue;
+    const result = { suite: suite.name, date, outputRoot: options.outputRoot, machine, loadBefore, races };
+    for (const path of await writeResult(result)) note(`wrote ${path}`);
   }
   if (options.quick) return;
   note(`wrote ${await writeChart()}`);

@@ -12,7 +12,7 @@ const LEFT_OUT = new Set(['refetch']);
 
 /** Draws the first race of every suite that has results. Returns where. */
 export async function writeChart(): Promise<string> {
-  const results = new Map((await readResults()).map((result) => [result.suite, result]));
+  const results = new Map((await readResults()).reverse().map((result) => [result.suite, result]));
   const shown = suites
     .filter(({ name }) => !LEFT_OUT.has(name))
     .flatMap(({ name }) => results.get(name) ?? []);

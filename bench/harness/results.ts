@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Machine } from './machine.ts';
 import type { RaceResult } from './race.ts';
 
-/** What `results/<suite>.json` holds. */
+/** What one run of a suite found; a file of `results/` holds a race of it, so that races can be run on their own. */
 export interface SuiteResult {
   readonly suite: string;
   /** When the run began, RFC 3339. */
@@ -18,11 +18,16 @@ export interface SuiteResult {
 
 const DIR = new URL('../results/', import.meta.url);
 
-export async function writeResult(result: SuiteResult): Promise<string> {
+/** Writes `results/<race>.json` for each of its races. Returns where. */
+export async function writeResult(result: SuiteResult): Promise<string[]> {
   await mkdir(DIR, { recursive: true });
-  const path = new URL(`${result.suite}.json`, DIR);
-  await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
-  return fileURLToPath(path);
+  return await Promise.all(
+    result.races.map(async (race) => {
+      const path = new URL(`${race.id}.json`, DIR);
+      await writeFile(path, `${JSON.stringify({ ...result, races: [race] }, null, 2)}\n`);
+      return fileURLToPath(path);
+    }),
+  );
 }
 
 /** All results that are there. */
