@@ -42,7 +42,7 @@ export default defineConfig({
           ]
         : []),
       // By hand, and in CI with fewer events: `npm run test:soak`.
-      project('soak', ['test/soak/**/*.test.ts'], 1_200_000, { fileParallelism: false }),
+      project('soak', ['test/soak/**/*.test.ts'], 1_200_000),
       // Chromium against `waybill up`; the page under test is the built one.
       project('browser', ['test/browser/**/*.test.ts'], 240_000, {
         globalSetup: ['test/helpers/build-page-once.ts'],

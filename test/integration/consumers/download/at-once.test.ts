@@ -3,13 +3,13 @@ import { downloadBytes, type DownloadOptions } from '../../../../consumers/downl
 import { ChecksumMismatchError, UrlExpiredError } from '../../../../shared/errors.ts';
 import type { Attachment } from '../../../../shared/events/index.ts';
 import { resolveStores } from '../../../../shared/stores.ts';
-import { TRANSPORTS, createWorld, kinds, patternBytes, transportOf, type World } from './world.ts';
+import { ENGINES, createWorld, kinds, patternBytes, transportOf, type World } from './world.ts';
 
 const SIZE = 300 * 1024;
 const bytes = patternBytes(SIZE);
 
 /** Small payloads into memory, by one GET where that is all it takes: `stores` are resolved, as a worker's are. */
-describe.each(TRANSPORTS)('small, into memory, over %s', (name) => {
+describe.each(ENGINES)('small, into memory, over %s', (name) => {
   const transport = transportOf(name);
   let world: World;
   let attachment: Attachment;

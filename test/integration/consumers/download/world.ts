@@ -84,8 +84,11 @@ export interface World extends AsyncDisposable {
   options(more?: Partial<DownloadOptions>): DownloadOptions;
 }
 
-/** Everything about a download holds over both engines, and when threads receive whatever goes into files. */
-export const TRANSPORTS = ['auto', 'undici', 'threads'] as const;
+/** Everything about a download holds over both engines, */
+export const ENGINES = ['auto', 'undici'] as const;
+
+/** and when threads receive whatever goes into files. */
+export const TRANSPORTS = [...ENGINES, 'threads'] as const;
 
 /** How a transport of this name is made. */
 export function transportOptions(name: (typeof TRANSPORTS)[number]): CreateTransportOptions {
