@@ -12,7 +12,7 @@ import type { DownloadResult } from './result.ts';
  *
  * Memory does not depend on the size. Into a file: three blocks of 512 KiB per connection, out of one pool for the
  * process that stops at 16 MiB or one block per connection (fast/block-pool.ts), or, from 256 MiB on, out of one for each
- * thread that receives (threads/threads.ts), of which there are up to four, with about 10 MB for themselves; 16 MiB while a
+ * thread that receives (threads/threads.ts), of which there are two, with about 10 MB for themselves; 16 MiB while a
  * slow last part is asked for twice; about 10 MB for the thread that hashes files from 64 MiB on; and about 100 bytes per
  * part that an earlier process left. Into a writable: `(connections + 3) · 2 MiB` more.
  *

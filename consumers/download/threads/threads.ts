@@ -9,14 +9,14 @@ import { RemoteExchange } from './remote-exchange.ts';
 /** A thread without requests ends after this time, in milliseconds: longer than its connections are kept. */
 const IDLE_MS = 5_000;
 
-/** Most threads that are started without being told to. */
-const MAX_DEFAULT = 4;
+/** Most threads that are started without being told to: with more, a download holds more than 110 MB. */
+const MAX_DEFAULT = 2;
 
 /** Which files are received by threads, and by how many. */
 export interface ThreadsOptions {
   /**
    * Threads that receive large files, each over a share of the connections. From 0, none, to 16.
-   * @default - one for each processor, at most 4; none if there is only one
+   * @default 2, none if there is only one processor
    */
   readonly threads?: number;
   /**
