@@ -2,7 +2,7 @@ import { describe, it } from 'vitest';
 import { runKills } from '../../helpers/local-kill/run-kills.ts';
 
 describe('kill -9 of the embedded stack', () => {
-  it('five times under load: all that was acknowledged is there, nothing half, nothing left over', async () => {
-    await runKills(5, 'source');
+  it('twice under load: all that was acknowledged is there, nothing half, nothing left over', async () => {
+    await runKills(2, 'source');
   }, 120_000);
 });

@@ -8,7 +8,7 @@ import { DescribeArchiveCommand, EventBridgeClient, ListRulesCommand } from '@aw
 import { ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const topology = {
   identities: [{ accessKeyId: 'PARTNER', secretAccessKey: 'sesame', name: 'partner' }],
   buckets: ['inbox'],
