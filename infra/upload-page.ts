@@ -1,4 +1,4 @@
-import { Duration, Fn, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Duration, Fn, Stack, Token } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as cloudfront from 'aws-cdk-lib/aws-cloudfront';
 import * as origins from 'aws-cdk-lib/aws-cloudfront-origins';
@@ -13,6 +13,7 @@ import { acknowledge } from './acknowledge.ts';
 import { pageFiles } from './page-files.ts';
 import { PageFilesRole } from './page-files-role.ts';
 import type { PayloadBucket } from './payload-bucket.ts';
+import { PRIVATE_BUCKET } from './private-bucket.ts';
 
 /** How people sign in to the page, and where it lives. */
 export interface UploadPageSettings {
@@ -70,14 +71,7 @@ export class UploadPage extends Construct {
     super(scope, id);
     const { payloads, domainName } = props;
     checkSettings(props);
-    const bucket = new s3.Bucket(this, 'Bucket', {
-      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
-      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      encryption: s3.BucketEncryption.S3_MANAGED,
-      enforceSSL: true,
-      minimumTLSVersion: 1.2,
-      removalPolicy: RemovalPolicy.RETAIN,
-    });
+    const bucket = new s3.Bucket(this, 'Bucket', PRIVATE_BUCKET);
     props.accessLogs.logAccessTo(bucket, 'page/');
     this.bucket = bucket as s3.IBucket; // CDK's types do not fit with `exactOptionalPropertyTypes`
     this.distribution = this.#distribute(props);

@@ -9,7 +9,7 @@ import { RemoteExchange } from './remote-exchange.ts';
 /** A thread without requests ends after this time, in milliseconds: longer than its connections are kept. */
 const IDLE_MS = 5_000;
 
-/** Most threads that are started without being told to: with more, a download holds more than 110 MB. */
+/** Most threads that are started without being told to: each takes some 10 MB, and a download shall stay below 110. */
 const MAX_DEFAULT = 2;
 
 /** Which files are received by threads, and by how many. */

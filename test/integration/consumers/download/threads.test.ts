@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { open, readFile, stat, truncate } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +10,8 @@ import {
   createBlockPool,
   createTransport,
   download,
+  downloadUrl,
+  SecretUrl,
   type Transport,
   type TransportResponse,
 } from '../../../../consumers/download/index.ts';
@@ -90,6 +93,29 @@ describe('threads that receive', () => {
     await delay(300);
     expect((await stat(partial)).size).toBe(0);
     await transport.close();
+  });
+
+  const processors = availableParallelism();
+  const MIB = 1024 ** 2;
+  it.each([
+    ['of one request', 15 * MIB, true, undefined],
+    ['that is hashed as it passes', 63 * MIB, true, processors > 1 ? 63 * MIB : undefined],
+    ['that a thread hashes', 64 * MIB, true, processors > 2 ? 64 * MIB : undefined],
+    ['that nobody hashes', 64 * MIB, false, processors > 1 ? 64 * MIB : undefined],
+  ])('are offered a file %s only where a processor is left', async (_, size, sha256, offered) => {
+    const asked: unknown[] = [];
+    const enough = new Error('enough');
+    const transport: Transport = {
+      get({ fileBytes }) {
+        asked.push(fileBytes);
+        return Promise.reject(enough);
+      },
+      close: () => Promise.resolve(),
+    };
+    const url = new SecretUrl('http://127.0.0.1:9/k');
+    const options = { size, transport, connections: 1, verify: { sha256, crc32c: true } };
+    await expect(downloadUrl(url, { path: world.path('offered') }, options)).rejects.toBe(enough);
+    expect(asked).toEqual([offered]);
   });
 
   it.each([
