@@ -43,6 +43,7 @@ export const paths = (dir: string) => ({
   stack: join(dir, 'stack'),
   source: join(dir, 'source'),
   received: join(dir, 'received'),
+  drafts: join(dir, 'drafts'),
   effects: join(dir, 'effects'),
   published: join(dir, 'published.log'),
   runs: join(dir, 'runs.log'),

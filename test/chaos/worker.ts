@@ -53,11 +53,15 @@ process.send?.('started');
 await worker.done;
 process.disconnect();
 
-/** What the handler does with a file: a copy where the disk is large, in place at once. */
+/** What the handler does with a file: a copy where the disk is large, in place at once. A draft whose writer was killed is no file. */
 async function keep(eventId: string, path: string, signal: AbortSignal): Promise<void> {
   const home = join(at.received, eventId);
   await mkdir(home, { recursive: true });
-  const [draft, target] = [join(home, `.draft-${pid}-${basename(path)}`), join(home, basename(path))];
+  await mkdir(at.drafts, { recursive: true });
+  const [draft, target] = [
+    join(at.drafts, `${pid}-${eventId}-${basename(path)}`),
+    join(home, basename(path)),
+  ];
   try {
     await pipeline(createReadStream(path), createWriteStream(draft), { signal });
     await rename(draft, target);
