@@ -10,8 +10,9 @@ import { resolveTransferOptions, type DownloadOptions } from './options.ts';
  *
  * **It is verified at its end**: every byte has been handed out by then. If digest or checksum differ, the stream
  * fails with ChecksumMismatchError instead of ending, so act on what you have read only after `end`. There is no
- * beginning again, nor resuming by a later process; for both, download into a file. Memory: 256 KiB and a chunk,
- * of up to 512 KiB, out of three such blocks; for large ones `(connections + 3) · 2 MiB` in place of the blocks.
+ * beginning again, nor resuming by a later process; for both, download into a file. Chunks are the reader's own. Memory:
+ * 256 KiB and up to five pieces of 112 KiB; for large ones `(connections + 3) · 2 MiB` in place of the pieces; and what V8
+ * has not yet collected of what was read, up to 32 MB.
  *
  * @throws {TypeError|RangeError} at once, for bad options; all else that `download` throws, the stream fails with
  * @example

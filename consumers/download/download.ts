@@ -14,7 +14,7 @@ import type { DownloadResult } from './result.ts';
  * process that stops at 16 MiB or one block per connection (fast/block-pool.ts), or, from 256 MiB on, out of one for each
  * thread that receives (threads/threads.ts), of which there are two, with about 10 MB for themselves; 16 MiB while a
  * slow last part is asked for twice; about 10 MB for the thread that hashes files from 64 MiB on; and about 100 bytes per
- * part that an earlier process left. Into a writable: `(connections + 3) · 2 MiB` more.
+ * part that an earlier process left. Into a writable: as a stream (download-stream.ts).
  *
  * @throws {TypeError|RangeError} for bad options
  * @throws {UnknownStoreError|ForeignUrlError} when the event leads where this process is not configured to go

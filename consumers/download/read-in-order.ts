@@ -65,14 +65,14 @@ function chunksFrom(transfer: Transfer, at: number, after?: Interruption): Async
   const { identity, options } = transfer;
   const span = { start: at, end: identity.sizeBytes };
   const parallel = options.connections > 1 && identity.sizeBytes >= options.singleGetBelowBytes;
-  return parallel && at < span.end ? readAhead(transfer, span) : readCopies(transfer, span, after);
+  return parallel && at < span.end ? readAhead(transfer, span) : readAlone(transfer, span, after);
 }
 
-async function* readCopies(
+async function* readAlone(
   transfer: Transfer,
   span: Span,
   after: Interruption | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const chunks = readSpan(transfer, span, { plain: span.start === 0, after });
-  for await (const chunk of chunks) yield Buffer.from(chunk);
+  const chunks = readSpan(transfer, span, { plain: span.start === 0, after, keep: true });
+  for await (const { buffer, byteOffset, length } of chunks) yield Buffer.from(buffer, byteOffset, length);
 }

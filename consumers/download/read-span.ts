@@ -29,7 +29,7 @@ interface Chunky {
 }
 
 /** What is left to the transport. See TransportRequest. */
-type Asking = Pick<TransportRequest, 'into' | 'fileBytes'>;
+type Asking = Pick<TransportRequest, 'into' | 'keep' | 'fileBytes'>;
 
 /** Progress of one span. */
 export interface Lane {
@@ -42,7 +42,8 @@ export interface Lane {
 
 /**
  * The bytes of a span in order, each exactly once, over as many requests as that takes: this is where the state
- * machine of a download turns. Chunks belong to the transport and are valid until the next one is asked for.
+ * machine of a download turns. Chunks belong to the transport and are valid until the next one is asked for, unless
+ * `keep` is true.
  * Memory: one chunk.
  *
  * @throws {RestartNeeded} when the store sends other bytes than those asked for
@@ -121,7 +122,7 @@ export async function request(
   url: HeldUrl,
   range: Span | undefined,
   sizeBytes: number | undefined,
-  { into, fileBytes }: Asking = {},
+  { into, keep, fileBytes }: Asking = {},
 ): Promise<Answer> {
   const { transport, signal, options, identity } = transfer;
   const ifMatch = ifMatchValue(identity.etag);
@@ -138,6 +139,7 @@ export async function request(
       signal,
       stallTimeoutMs: options.stallTimeoutMs,
       into,
+      keep,
       fileBytes,
       logger: options.logger,
     });

@@ -15,6 +15,8 @@ export interface TransportRequest {
    * or none. A transport that can reads the body straight into it, and its chunks are views of it then; others do not ask.
    */
   readonly into?: ((bodyBytes: number) => Buffer | undefined) | undefined;
+  /** True if chunks of the body shall stay valid for good, as the reader keeps them. @default false */
+  readonly keep?: boolean | undefined;
   /**
    * Bytes of the file that the body is to be a part of. A transport may have it received by another thread then, and offer
    * `place`; without it, the body comes here.
@@ -45,7 +47,7 @@ export interface TransportResponse {
   readonly status: number;
   /** Names in lower case; repeated headers joined by `, `. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The body as it stands on the wire, never decoded. A chunk is valid until the next one is asked for. */
+  /** The body as it stands on the wire, never decoded. A chunk is valid until the next one is asked for, unless `keep` is true. */
   readonly body: AsyncIterable<Uint8Array>;
   /**
    * In place of `body`, where the transport offers it: has the body written into a file, and tells what is, in order; bytes

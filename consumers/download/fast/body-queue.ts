@@ -4,6 +4,15 @@ import type { BlockPool } from './block-pool.ts';
 /** Blocks of one body: one that is read, one that waits, one that fills. */
 const MAX_BLOCKS = 3;
 
+/**
+ * Bytes of one piece of memory that the reader keeps: seven TLS records (RFC 8446, section 5.1), below the 128 KiB from which C
+ * libraries ask the system for new pages each time.
+ */
+const KEPT_BYTES = 7 * 16 * 1024;
+
+/** Pieces that wait for a reader that keeps them. */
+const MAX_KEPT = 4;
+
 /** Bytes in memory of the reader's own that are handed out as one view: few enough to be in the cache still. */
 const VIEW_BYTES = 256 * 1024;
 
@@ -20,7 +29,7 @@ interface Piece {
   /** Bytes before this have been handed out already. */
   from: number;
   filled: number;
-  /** False for memory that the reader brought: it is not given back, and may be handed out while it fills. */
+  /** False for memory that is the reader's: it is not given back, and may be handed out while it fills. */
   readonly pooled: boolean;
 }
 
@@ -35,7 +44,7 @@ interface Ready {
  * fills, the reader gets whole blocks. Each block is given back when the reader asks for the next one.
  *
  * All bytes that came are handed out before the end, or the error, is. A reader that brings its own memory gets views
- * of that instead of blocks.
+ * of that instead of blocks; one that keeps what it gets has memory made for it, piece by piece.
  */
 export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
   readonly #pool: BlockPool;
@@ -44,6 +53,7 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
   #ready: Ready[] = [];
   #reading: Buffer | undefined;
   #blocks = 0;
+  #kept = false;
   #end: 'open' | 'done' | { readonly error: unknown } = 'open';
   #waiter:
     | { resolve: (result: IteratorResult<Uint8Array>) => void; reject: (error: unknown) => void }
@@ -64,16 +74,27 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
     this.#filling = { block: memory, from: 0, filled: 0, pooled: false };
   }
 
-  /** Room for at most `bytes` in the block that fills; undefined if no block is to be had now. */
-  room(bytes: number): Buffer | undefined {
-    if (!this.hasRoom()) return undefined;
-    const { block, filled } = this.#filling as unknown as Piece;
-    return block.subarray(filled, Math.min(block.length, filled + bytes));
+  /** Reads the body into memory that the reader may keep; only before the first byte. */
+  keep(): void {
+    this.#kept = true;
   }
 
-  /** True if there is room; takes a block if need be. */
-  hasRoom(): boolean {
+  /** Room for at most `bytes`, which are what is left, where the next ones go; undefined if there is none now. */
+  room(bytes: number): Uint8Array | undefined {
+    if (!this.hasRoom(bytes)) return undefined;
+    const { block, filled } = this.#filling as unknown as Piece;
+    // No `subarray`: that of a Buffer is another Buffer, which takes three times as long to make, for every read.
+    return new Uint8Array(block.buffer, block.byteOffset + filled, Math.min(block.length - filled, bytes));
+  }
+
+  /** True if there is room; takes a block if need be. `bytes` are left. */
+  hasRoom(bytes: number): boolean {
     if (this.#filling !== undefined) return true;
+    if (this.#kept) {
+      if (this.#ready.length >= MAX_KEPT) return false;
+      this.#filling = ownPiece(bytes);
+      return true;
+    }
     if (this.#blocks >= MAX_BLOCKS) return false;
     const block = this.#pool.take(this.#blocks === 0);
     if (block !== undefined) this.#begin(block);
@@ -89,10 +110,11 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
     else if (!piece.pooled && piece.filled - piece.from >= VIEW_BYTES) this.flush();
   }
 
-  /** Takes a copy of bytes that were read elsewhere; beyond all limits if need be, for they are here. */
-  copy(bytes: Uint8Array): void {
+  /** Takes a copy of bytes that were read elsewhere, before `more`; beyond all limits if need be, for they are here. */
+  copy(bytes: Uint8Array, more = 0): void {
     for (let at = 0; at < bytes.length;) {
-      if (this.#filling === undefined) this.#begin(this.#pool.take(true) as Buffer);
+      if (this.#filling === undefined && this.#kept) this.#filling = ownPiece(bytes.length - at + more);
+      else if (this.#filling === undefined) this.#begin(this.#pool.take(true) as Buffer);
       const { block, filled } = this.#filling as unknown as Piece;
       const count = Math.min(block.length - filled, bytes.length - at);
       block.set(bytes.subarray(at, at + count), filled);
@@ -202,4 +224,9 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
     this.#blocks -= 1;
     this.#pool.give(block);
   }
+}
+
+function ownPiece(bytes: number): Piece {
+  const block = Buffer.allocUnsafeSlow(Math.min(KEPT_BYTES, bytes));
+  return { block, from: 0, filled: 0, pooled: false };
 }

@@ -38,7 +38,7 @@ export class Connection {
     const { connectTimeoutMs, ca } = options;
     const onread: OnReadOpts = {
       buffer: () => this.#exchange?.buffer() ?? scratch,
-      callback: (count, buffer) => this.#read(buffer as Buffer, count),
+      callback: (count, buffer) => this.#read(buffer, count),
     };
     const { host, port, servername } = origin;
     const address = { host, port, noDelay: true, onread };
@@ -94,7 +94,7 @@ export class Connection {
     this.#exchange?.connected();
   }
 
-  #read(buffer: Buffer, count: number): boolean {
+  #read(buffer: Uint8Array, count: number): boolean {
     if (this.#exchange !== undefined) return this.#exchange.received(buffer, count);
     this.close('bytes that nobody asked for');
     return false;

@@ -31,7 +31,7 @@ export class Exchange {
   #text: Buffer = Buffer.alloc(0);
   #head: ResponseHead | undefined;
   #left = 0;
-  #registered: Buffer | undefined;
+  #registered: Uint8Array | undefined;
   #paused = false;
   #over = false;
   /** A byte was heard since the last tick. Reads are too many to look at the clock for each. */
@@ -62,23 +62,23 @@ export class Exchange {
   }
 
   /** Where the next bytes shall be read to; undefined: anywhere. */
-  buffer(): Buffer | undefined {
+  buffer(): Uint8Array | undefined {
     this.#registered = this.#left > 0 && !this.#over ? this.#body.room(this.#left) : undefined;
     return this.#registered;
   }
 
   /** Bytes have come into `buffer`. False: read no more for now. */
-  received(buffer: Buffer, count: number): boolean {
+  received(buffer: Uint8Array, count: number): boolean {
     if (this.#over) return true;
     this.#heard = true;
     if (buffer === this.#registered) {
       this.#left -= count;
       this.#body.filled(count);
-    } else this.#take(buffer.subarray(0, count));
+    } else this.#take(Buffer.from(buffer.buffer, buffer.byteOffset, count));
     if (!this.#over && this.#head !== undefined && this.#head.body !== 'chunked') {
       if (this.#left === 0) this.#complete(true);
       // Bytes of a TLS record come on after a pause. They end none: only `resume` makes the socket read again.
-      else this.#paused ||= !this.#body.hasRoom();
+      else this.#paused ||= !this.#body.hasRoom(this.#left);
     }
     return !this.#paused;
   }
@@ -117,6 +117,7 @@ export class Exchange {
     this.#left = head.body;
     const memory = head.status < 300 ? this.#request.into?.(head.body) : undefined;
     if (memory?.length === head.body && head.body > 0) this.#body.readInto(memory);
+    else if (this.#request.keep === true) this.#body.keep();
     this.#deliver(head);
     this.#takeBody(rest);
   }
@@ -124,7 +125,7 @@ export class Exchange {
   #takeBody(bytes: Buffer): void {
     const ours = bytes.subarray(0, this.#left);
     this.#left -= ours.length;
-    this.#body.copy(ours);
+    this.#body.copy(ours, this.#left);
     // Bytes that nobody asked for: the answer is whole, but the connection is not to be trusted any more.
     if (bytes.length > ours.length) this.#complete(false);
   }

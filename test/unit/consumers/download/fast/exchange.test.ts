@@ -19,11 +19,12 @@ function begin(
   maxBytes = 8 * BLOCK,
   stallTimeoutMs = 60_000,
   into?: (bodyBytes: number) => Buffer | undefined,
+  keep?: boolean,
 ): Bench {
   const pool = createBlockPool({ blockBytes: BLOCK, maxBytes });
   const controller = new AbortController();
   const over: number[] = [];
-  const request = { url: 'http://h/', headers: {}, signal: controller.signal, stallTimeoutMs, into };
+  const request = { url: 'http://h/', headers: {}, signal: controller.signal, stallTimeoutMs, into, keep };
   const bench: Bench = {
     pool,
     controller,
@@ -122,6 +123,40 @@ describe('an exchange', () => {
     feed(bench, wire.subarray(400_000));
     const rest = await readAll(bench);
     expect(long.equals(Buffer.concat([first.value as Uint8Array, rest]))).toBe(true);
+  });
+
+  it('reads into memory made for a reader that keeps it, wherever the answer is cut, and takes no block', async () => {
+    const long = patternBytes(300_000);
+    const wire = ok(long);
+    for (const cut of [1, 20, 44, 50, 100_000, 200_000, wire.length - 1]) {
+      const bench = begin(undefined, undefined, undefined, true);
+      feed(bench, wire.subarray(0, cut));
+      feed(bench, wire.subarray(cut));
+      const { body } = await bench.exchange.response;
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of body) chunks.push(chunk);
+      expect(long.equals(Buffer.concat(chunks)), `cut at ${cut}`).toBe(true);
+      expect(chunks.length, 'no small pieces').toBe(3);
+      expect([bench.pool.heldBytes, bench.over]).toEqual([0, [Infinity]]);
+    }
+  });
+
+  it('pauses while much waits for a reader that keeps it, and goes on when that has been read', async () => {
+    const long = patternBytes(2_000_000);
+    const bench = begin(undefined, undefined, undefined, true);
+    const wire = ok(long);
+    let at = feed(bench, wire);
+    expect(at).toBeLessThan(600_000);
+    const { body } = await bench.exchange.response;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      // What waits is read to its end first; then the reader asks again, and the socket reads on.
+      queueMicrotask(
+        () => void (bench.resumes > 0 && at < wire.length && (at += feed(bench, wire.subarray(at)))),
+      );
+    }
+    expect(long.equals(Buffer.concat(chunks))).toBe(true);
   });
 
   it('reads into blocks when that memory is of another length, and errors always', async () => {
