@@ -21,6 +21,7 @@ const stores = resolveStores(configured);
 const transport = createTransport({ kind: options.transport ?? 'auto' });
 const issuedAt = new Date().toISOString();
 const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+const every = { ...options, stores, transport };
 let bytes = 0;
 const startedMs = performance.now();
 await inLanes(items, lanes, async ({ key, size, digest, crc32c, url }) => {
@@ -37,7 +38,7 @@ await inLanes(items, lanes, async ({ key, size, digest, crc32c, url }) => {
     access: { method: 'GET', url: new SecretUrl(url), issuedAt, expiresAt },
     retainUntil: expiresAt,
   };
-  const body = await downloadBytes(attachment, { maxBytes: size }, { ...options, stores, transport });
+  const body = await downloadBytes(attachment, { maxBytes: size }, every);
   bytes += body.length;
   if (verify && `sha-256=:${createHash('sha256').update(body).digest('base64')}:` !== digest)
     throw new Error(`${key}: other bytes`);

@@ -46,8 +46,7 @@ export async function getAtOnce(
   if (url === undefined) return undefined;
   const identity = identityOf(attachment);
   const meter = new Meter(identity.label, options.logger, options.onEvent, startDownloadSpan(identity));
-  const learned = { identity, meter, startedMs: clock.monotonicMs() };
-  const requester = { ...learned, transport, options, clock, signal };
+  const requester = { identity, meter, startedMs: clock.monotonicMs(), transport, options, clock, signal };
   let unfinished = false;
   try {
     const outcome = await getOnce(requester, url, size);

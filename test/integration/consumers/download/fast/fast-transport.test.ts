@@ -155,6 +155,26 @@ describe('the fast transport', () => {
     }
   });
 
+  it('sends nothing of a request that is aborted in the turn that made it, and everything of the others', async () => {
+    const asked: (string | undefined)[] = [];
+    const { port } = await serve((req, res) => {
+      asked.push(req.url);
+      res.end(bytes);
+    });
+    const by = transport();
+    const url = (name: string): string => `http://127.0.0.1:${port}/${name}`;
+    await read(await ask(by, url('first')));
+    const controller = new AbortController();
+    const reason = new Error('not wanted');
+    const aborted = ask(by, url('aborted'), controller); // over the connection of the first
+    const others = ['second', 'third'].map(async (name) => await read(await ask(by, url(name))));
+    controller.abort(reason);
+    await expect(aborted).rejects.toBe(reason);
+    for (const body of await Promise.all(others)) expect(bytes.equals(body)).toBe(true);
+    expect(new Set(asked)).toEqual(new Set(['/first', '/second', '/third']));
+    expect(asked.length).toBe(3);
+  });
+
   it('stalls when the server falls silent, and hands out what came before', async () => {
     const { port } = await serve((_, res) => {
       res.writeHead(200, { 'content-length': bytes.length });
