@@ -157,8 +157,8 @@ describe.each(TRANSPORTS)('over %s', (name) => {
     ] as const)('does not take %s', async (_, headers, leaf) => {
       answer = (_req, res) => {
         res.writeHead(200, { etag: '"e"', ...headers });
-        res.write(bytes.subarray(0, 5));
-        res.socket?.end();
+        // Only when it is out: newer versions of Node hold the head back until the end of the turn
+        res.write(bytes.subarray(0, 5), () => res.socket?.end());
       };
       await expect(get()).rejects.toThrow(leaf);
     });
