@@ -83,7 +83,7 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
   room(bytes: number): Uint8Array | undefined {
     if (!this.hasRoom(bytes)) return undefined;
     const { block, filled } = this.#filling as unknown as Piece;
-    // No `subarray`: that of a Buffer is another Buffer, which takes three times as long to make, for every read.
+    // A plain view: one of a Buffer's own takes a third longer to make, and every read needs one.
     return new Uint8Array(block.buffer, block.byteOffset + filled, Math.min(block.length - filled, bytes));
   }
 
@@ -130,13 +130,14 @@ export class BodyQueue implements AsyncIterableIterator<Uint8Array> {
 
   /**
    * Lets the reader have what there is, before the block is full. It gets a copy: the socket goes on reading into the
-   * rest of the block, which therefore must not be given back. Memory of its own it gets as it is.
+   * rest of the block, which therefore must not be given back, nor be the reader's to keep, for it may send what it keeps
+   * to another thread, which takes the memory away. Of memory that it brought it gets a view.
    */
   flush(): void {
     const piece = this.#filling;
     if (piece === undefined || piece.filled === piece.from) return;
     const view = piece.block.subarray(piece.from, piece.filled);
-    const bytes = piece.pooled ? Buffer.from(view) : view;
+    const bytes = piece.pooled || this.#kept ? Buffer.from(view) : view;
     piece.from = piece.filled;
     this.#ready.push({ bytes, block: undefined });
     this.#serve();

@@ -165,6 +165,29 @@ describe.each(TRANSPORTS)('over %s', (name) => {
       expect(starts.sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4].map((part) => part * AHEAD_PART_BYTES));
     });
 
+    it("is the reader's to keep over a single request too", async () => {
+      const got: Buffer[] = [];
+      const writable = new Writable({
+        write(chunk: Buffer, _encoding, callback) {
+          got.push(chunk);
+          callback();
+        },
+      });
+      const result = await downloadUrl(url(), { writable }, options({ singleGetBelowBytes: 16 * MIB }));
+      expect(bytes.equals(Buffer.concat(got))).toBe(true);
+      expect(result).toMatchObject({ sizeBytes: bytes.length, repeatedBytes: 0 });
+      expect(starts).toEqual([0]);
+    });
+
+    it('begins over half of the connections', async () => {
+      trouble = () => 'silent'; // none gets any further
+      const writable = new Writable({ write: (_chunk, _encoding, callback) => callback() });
+      const retry = { maxAttempts: 1 };
+      const begun = downloadUrl(url(), { writable }, options({ connections: 4, stallTimeoutMs: 500, retry }));
+      await expect(begun).rejects.toThrow(TransferStalledError);
+      expect(starts.sort((a, b) => a - b)).toEqual([0, AHEAD_PART_BYTES]);
+    });
+
     it('goes on after a range that broke off', async () => {
       trouble = (start, nth) => (start === AHEAD_PART_BYTES && nth === 1 ? 'silent' : undefined);
       const got: Buffer[] = [];
@@ -174,7 +197,7 @@ describe.each(TRANSPORTS)('over %s', (name) => {
           callback();
         },
       });
-      // Two, so that the memory of the first range is used again by the last
+      // Two, so that what was handed out is kept while the same connection reads on
       const result = await downloadUrl(url(), { writable }, options({ stallTimeoutMs: 300, connections: 2 }));
       expect(bytes.equals(Buffer.concat(got))).toBe(true);
       expect(result).toMatchObject({ retries: 1, repeatedBytes: 0 });

@@ -141,6 +141,23 @@ describe('an exchange', () => {
     }
   });
 
+  it('hands out nothing to keep that the socket may still read into', async () => {
+    const long = patternBytes(100_000);
+    const bench = begin(undefined, 400, undefined, true);
+    const wire = ok(long);
+    feed(bench, wire.subarray(0, 50_000));
+    const { body } = await bench.exchange.response;
+    const reader = body[Symbol.asyncIterator]();
+    const { value } = await reader.next(); // by the next tick, as no more comes
+    const early = value as Uint8Array;
+    expect(early.length).toBe(50_000 - (wire.length - long.length));
+    expect(early.buffer).not.toBe(bench.exchange.buffer()?.buffer);
+    structuredClone(early.buffer, { transfer: [early.buffer as ArrayBuffer] });
+    feed(bench, wire.subarray(50_000));
+    const rest = await reader.next();
+    expect(long.subarray(long.length - (wire.length - 50_000)).equals(rest.value as Uint8Array)).toBe(true);
+  });
+
   it('pauses while much waits for a reader that keeps it, and goes on when that has been read', async () => {
     const long = patternBytes(2_000_000);
     const bench = begin(undefined, undefined, undefined, true);
