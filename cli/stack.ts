@@ -24,13 +24,13 @@ import type { Logger } from '../shared/logger.ts';
 import { MAX_PRESIGN_SECONDS } from '../shared/limits.ts';
 import { payloadBucketPolicy } from '../shared/payload-policy.ts';
 import type { StoreOptions, StoresOptions } from '../shared/stores.ts';
+import { topologySeed } from '../shared/topology-seed.ts';
 import {
   consumerNames,
   exchangeNames,
   PAYLOAD_PREFIX,
   PAYLOAD_STORE,
   resolveTopology,
-  topologySeed,
   UPLOAD_PREFIX,
 } from '../shared/topology.ts';
 import { readIfThere, writePrivateFile } from './kept-file.ts';

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { S3Address } from './address.ts';
 import { S3Error, notImplemented } from './errors.ts';
 import { routes } from './routes.ts';
-import type { Route, RouteLevel } from './routes.ts';
+import type { Route, RouteLevel } from './route.ts';
 
 /** What of a request decides its action. */
 export interface RoutedRequest {

@@ -28,28 +28,8 @@ import { postObject } from './actions/post-object.ts';
 import { putObject } from './actions/put-object.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './actions/tagging.ts';
 import { uploadPartCopy } from './actions/upload-part-copy.ts';
-import type { Exchange } from './exchange.ts';
 import { STORED_HEADERS } from './object-headers.ts';
-
-/** What a request is about. */
-export type RouteLevel = 'service' | 'bucket' | 'object';
-
-/** One S3 action and the requests that mean it. */
-export interface Route {
-  /** AWS action name. */
-  readonly operation: string;
-  readonly method: string;
-  readonly level: RouteLevel;
-  /** Query parameters that must be there. A value, if given, must be equal. */
-  readonly needs?: Readonly<Record<string, string | undefined>>;
-  /** Query parameters that may be there. Others that do not begin with `x-` are refused with 501. */
-  readonly allows?: readonly string[];
-  /** A header that must be there. */
-  readonly header?: string;
-  /** The signature is in a form instead of the request. */
-  readonly form?: boolean;
-  readonly action: (exchange: Exchange) => Promise<void>;
-}
+import type { Route } from './route.ts';
 
 const OVERRIDES = STORED_HEADERS.map((name) => `response-${name}`);
 const LISTING = ['prefix', 'delimiter', 'encoding-type'];

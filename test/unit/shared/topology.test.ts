@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { compilePattern } from '../../../local/eventbridge/pattern.ts';
+import { topologySeed } from '../../../shared/topology-seed.ts';
 import {
   archivePattern,
   consumerNames,
   consumerRulePattern,
   exchangeNames,
   resolveTopology,
-  topologySeed,
   type TopologyInput,
 } from '../../../shared/topology.ts';
 
